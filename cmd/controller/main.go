@@ -1,0 +1,37 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// The controller reconciles LambdaFunctions.
+package main
+
+import (
+	tektonfactory "github.com/tektoncd/pipeline/pkg/client/injection/informers/factory/filtered"
+	kubefactory "knative.dev/pkg/client/injection/kube/informers/factory/filtered"
+	"knative.dev/pkg/injection/sharedmain"
+	"knative.dev/pkg/signals"
+	servingfactory "knative.dev/serving/pkg/client/injection/informers/factory/filtered"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+)
+
+func main() {
+	ctx := signals.NewContext()
+	ctx = kubefactory.WithSelectors(ctx, resources.ManagedSelector)
+	ctx = tektonfactory.WithSelectors(ctx, resources.ManagedSelector)
+	ctx = servingfactory.WithSelectors(ctx, resources.ManagedSelector)
+	sharedmain.MainWithContext(ctx, "controller", lambdafunction.NewController)
+}

@@ -1,0 +1,162 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"knative.dev/pkg/configmap/parser"
+)
+
+// BuildConfigName is the name of the ConfigMap that says how images are built.
+const BuildConfigName = "config-build"
+
+// Build says how images are built. The keys of the ConfigMap are in the comments.
+type Build struct {
+	// Registry (registry) is where images are pushed, a host with or without a path, for example "ghcr.io/acme".
+	// Functions may name another. Empty by default: then each function has to.
+	Registry string
+	// RegistrySecret (registry-secret) is the name of a Secret of type kubernetes.io/dockerconfigjson in the
+	// function's namespace; builds push and pull with it, and the function is pulled with it. Where a namespace has no
+	// such Secret, images are pushed and pulled without credentials.
+	RegistrySecret string
+	// InsecureRegistries (insecure-registries) are the hosts, with port, that speak plain http.
+	InsecureRegistries []string
+	// RegistryMirror (registry-mirror) is a host, with port, that base images of docker.io are taken from.
+	RegistryMirror string
+
+	// KanikoImage (kaniko-image) builds and pushes the image.
+	KanikoImage string
+	// FetchImage (fetch-image) makes the build context from the source.
+	FetchImage string
+	// RuntimeImage (runtime-image) holds the supervisor that goes into each function's image.
+	RuntimeImage string
+
+	// Timeout (timeout) of a build whose function names none. 30m by default.
+	Timeout time.Duration
+	// History (history) is how many finished builds of a function are kept to look at. 3 by default.
+	History int
+
+	// PipIndexURL (pip-index-url) is the package index of Python. Empty by default: pip's own.
+	PipIndexURL string
+
+	// Requests (cpu-request, memory-request) are set aside for a build. 100m and 128Mi by default: a build must fit
+	// beside what already serves.
+	Requests corev1.ResourceList
+	// Limits (cpu-limit, memory-limit) are the most a build gets. Without limit by default.
+	Limits corev1.ResourceList
+}
+
+func defaultBuild() *Build {
+	return &Build{
+		Timeout: 30 * time.Minute,
+		History: 3,
+		Requests: corev1.ResourceList{
+			corev1.ResourceCPU:    resource.MustParse("100m"),
+			corev1.ResourceMemory: resource.MustParse("128Mi"),
+		},
+	}
+}
+
+// NewBuildFromConfigMap parses ConfigMap config-build.
+func NewBuildFromConfigMap(cm *corev1.ConfigMap) (*Build, error) {
+	return NewBuildFromMap(cm.Data)
+}
+
+// NewBuildFromMap parses the data of ConfigMap config-build.
+func NewBuildFromMap(data map[string]string) (*Build, error) {
+	b := defaultBuild()
+	var insecure string
+	if err := parser.Parse(data,
+		parser.As("registry", &b.Registry),
+		parser.As("registry-secret", &b.RegistrySecret),
+		parser.As("insecure-registries", &insecure),
+		parser.As("registry-mirror", &b.RegistryMirror),
+		parser.As("kaniko-image", &b.KanikoImage),
+		parser.As("fetch-image", &b.FetchImage),
+		parser.As("runtime-image", &b.RuntimeImage),
+		parser.As("timeout", &b.Timeout),
+		parser.As("history", &b.History),
+		parser.As("pip-index-url", &b.PipIndexURL),
+		asQuantity("cpu-request", &b.Requests, corev1.ResourceCPU),
+		asQuantity("memory-request", &b.Requests, corev1.ResourceMemory),
+		asQuantity("cpu-limit", &b.Limits, corev1.ResourceCPU),
+		asQuantity("memory-limit", &b.Limits, corev1.ResourceMemory),
+	); err != nil {
+		return nil, err
+	}
+	b.InsecureRegistries = strings.FieldsFunc(insecure, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
+	if err := b.check(); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *Build) check() error {
+	if b.Registry != "" {
+		if _, err := name.NewRepository(b.Registry+"/namespace/name", name.StrictValidation); err != nil {
+			return fmt.Errorf("failed to parse %q: write a host with or without a path, without a scheme: %w", "registry", err)
+		}
+	}
+	for _, host := range b.InsecureRegistries {
+		if _, err := name.NewRegistry(host, name.StrictValidation); err != nil {
+			return fmt.Errorf("failed to parse %q: %w", "insecure-registries", err)
+		}
+	}
+	if b.RegistryMirror != "" {
+		if _, err := name.NewRegistry(b.RegistryMirror, name.StrictValidation); err != nil {
+			return fmt.Errorf("failed to parse %q: %w", "registry-mirror", err)
+		}
+	}
+	if b.Timeout < time.Minute {
+		return errors.New("failed to parse \"timeout\": give 1m or more")
+	}
+	if b.History < 0 {
+		return errors.New("failed to parse \"history\": give 0 or more")
+	}
+	if b.PipIndexURL != "" {
+		if u, err := url.Parse(b.PipIndexURL); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+			return errors.New("failed to parse \"pip-index-url\": write an http or https URL")
+		}
+	}
+	return nil
+}
+
+func asQuantity(key string, target *corev1.ResourceList, resourceName corev1.ResourceName) parser.ParseFunc {
+	return func(data map[string]string) error {
+		raw, ok := data[key]
+		if !ok || raw == "" {
+			return nil
+		}
+		quantity, err := resource.ParseQuantity(raw)
+		if err != nil {
+			return fmt.Errorf("failed to parse %q: %w", key, err)
+		}
+		if *target == nil {
+			*target = corev1.ResourceList{}
+		}
+		(*target)[resourceName] = quantity
+		return nil
+	}
+}

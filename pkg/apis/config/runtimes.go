@@ -1,0 +1,137 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// RuntimesConfigName is the name of the ConfigMap that lists the languages on offer. Each key is a language.
+const RuntimesConfigName = "config-runtimes"
+
+// Runtimes are the languages on offer and their versions.
+//
+// +k8s:deepcopy-gen=false
+type Runtimes struct {
+	languages map[string]LanguageRuntimes
+}
+
+// LanguageRuntimes are the versions of one language.
+type LanguageRuntimes struct {
+	// Default is the version of functions that name none; one of Versions.
+	Default string `json:"default"`
+	// Versions are those on offer, by the text that functions name them with.
+	Versions map[string]VersionRuntime `json:"versions"`
+}
+
+// VersionRuntime is one version of a language.
+type VersionRuntime struct {
+	// BaseImage is what the function's image begins with. It has the language's interpreter in its PATH.
+	BaseImage string `json:"baseImage"`
+}
+
+func defaultRuntimes() *Runtimes {
+	const python = "docker.io/library/python:%s-slim"
+	versions := map[string]VersionRuntime{}
+	for _, version := range []string{"3.11", "3.12", "3.13"} {
+		versions[version] = VersionRuntime{BaseImage: fmt.Sprintf(python, version)}
+	}
+	return &Runtimes{languages: map[string]LanguageRuntimes{
+		"python": {Default: "3.13", Versions: versions},
+	}}
+}
+
+// NewRuntimesFromConfigMap parses ConfigMap config-runtimes.
+func NewRuntimesFromConfigMap(cm *corev1.ConfigMap) (*Runtimes, error) {
+	return NewRuntimesFromMap(cm.Data)
+}
+
+// NewRuntimesFromMap parses the data of ConfigMap config-runtimes. A language that the data does not name keeps its
+// defaults.
+func NewRuntimesFromMap(data map[string]string) (*Runtimes, error) {
+	r := defaultRuntimes()
+	for language, text := range data {
+		if strings.HasPrefix(language, "_") {
+			continue
+		}
+		if _, ok := r.languages[language]; !ok {
+			return nil, fmt.Errorf("failed to parse %q: no such language; choose one of: %s", language, strings.Join(r.Languages(), ", "))
+		}
+		var l LanguageRuntimes
+		if err := yaml.UnmarshalStrict([]byte(text), &l); err != nil {
+			return nil, fmt.Errorf("failed to parse %q: %w", language, err)
+		}
+		if _, ok := l.Versions[l.Default]; !ok {
+			return nil, fmt.Errorf("failed to parse %q: default %q is not among the versions", language, l.Default)
+		}
+		for version, runtime := range l.Versions {
+			if _, err := name.ParseReference(runtime.BaseImage); err != nil {
+				return nil, fmt.Errorf("failed to parse %q: version %q: baseImage: %w", language, version, err)
+			}
+		}
+		r.languages[language] = l
+	}
+	return r, nil
+}
+
+// Languages returns the languages on offer, in alphabetical order.
+func (r *Runtimes) Languages() []string {
+	return slices.Sorted(maps.Keys(r.languages))
+}
+
+// Versions returns the versions of the language, oldest first.
+func (r *Runtimes) Versions(language string) []string {
+	return slices.SortedFunc(maps.Keys(r.languages[language].Versions), compareVersions)
+}
+
+// DefaultVersion returns the version of functions that name none, or "" for a language that is not on offer.
+func (r *Runtimes) DefaultVersion(language string) string {
+	return r.languages[language].Default
+}
+
+// BaseImage returns the base image of a version, or false where it is not on offer.
+func (r *Runtimes) BaseImage(language, version string) (string, bool) {
+	v, ok := r.languages[language].Versions[version]
+	return v.BaseImage, ok
+}
+
+// DeepCopy returns r itself: nothing can change it.
+func (r *Runtimes) DeepCopy() *Runtimes {
+	return r
+}
+
+// compareVersions puts 3.9 before 3.10.
+func compareVersions(a, b string) int {
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	return slices.CompareFunc(as, bs, func(x, y string) int {
+		xn, xerr := strconv.Atoi(x)
+		yn, yerr := strconv.Atoi(y)
+		if xerr != nil || yerr != nil {
+			return cmp.Compare(x, y)
+		}
+		return cmp.Compare(xn, yn)
+	})
+}

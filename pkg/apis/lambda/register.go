@@ -1,0 +1,46 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package lambda holds what all versions of the lambda.knative.io API group share.
+package lambda
+
+import "k8s.io/apimachinery/pkg/runtime/schema"
+
+const (
+	// GroupName is the API group of LambdaFunction and LambdaAgent.
+	GroupName = "lambda.knative.io"
+
+	// FunctionLabelKey is on every child of a LambdaFunction (ConfigMap, TaskRun and its Pod, Knative Service and
+	// its Pods); the value is the function's name, cut with a hash where it is longer than a label may be.
+	FunctionLabelKey = GroupName + "/function"
+
+	// BuildKeyLabelKey is on the ConfigMap and the TaskRun of a build; the value is the first twelve hex digits of
+	// the build key, which are the image's tag as well.
+	BuildKeyLabelKey = GroupName + "/build-key"
+
+	// ManagedByLabelKey marks what the controllers made: they watch nothing else of the kinds TaskRun and ConfigMap.
+	ManagedByLabelKey = "app.kubernetes.io/managed-by"
+
+	// ManagedByLabelValue is the value of ManagedByLabelKey.
+	ManagedByLabelValue = "knative-lambda-operator"
+
+	// RebuildAnnotationKey on a LambdaFunction makes a new build whenever its value changes, although nothing else
+	// did, for example to take in security updates of a base image.
+	RebuildAnnotationKey = GroupName + "/rebuild"
+)
+
+// LambdaFunctionsResource is the resource of LambdaFunction.
+var LambdaFunctionsResource = schema.GroupResource{Group: GroupName, Resource: "lambdafunctions"}

@@ -1,0 +1,228 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/apis"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+)
+
+// The conditions of a LambdaFunction.
+const (
+	// ConditionReady is True when the present spec is built and serves.
+	ConditionReady = apis.ConditionReady
+	// ConditionSourceReady is True when the source is complete and a build can be planned from it.
+	ConditionSourceReady apis.ConditionType = "SourceReady"
+	// ConditionBuildReady is True when the image of the present spec is there.
+	ConditionBuildReady apis.ConditionType = "BuildReady"
+	// ConditionDeployReady is True when the Revision of the present spec started well.
+	ConditionDeployReady apis.ConditionType = "DeployReady"
+	// ConditionServiceReady is True when calls reach a Revision, though perhaps not yet that of the present spec.
+	ConditionServiceReady apis.ConditionType = "ServiceReady"
+)
+
+// The reasons of conditions that are not True. They are part of the API: alerts and scripts may rely on them.
+const (
+	// ReasonSourceInvalid : the source cannot be made into a build; the message says which field is wrong.
+	ReasonSourceInvalid = "SourceInvalid"
+	// ReasonVersionNotOffered : ConfigMap config-runtimes no longer offers the version of the language.
+	ReasonVersionNotOffered = "VersionNotOffered"
+	// ReasonRegistryNotConfigured : neither spec.build.registry nor ConfigMap config-build names a registry.
+	ReasonRegistryNotConfigured = "RegistryNotConfigured"
+	// ReasonNotOwned : an object of the name that is needed belongs to somebody else.
+	ReasonNotOwned = "NotOwned"
+	// ReasonBuildPending : the TaskRun is there, and its pod has not started.
+	ReasonBuildPending = "BuildPending"
+	// ReasonBuildRunning : the build goes on.
+	ReasonBuildRunning = "BuildRunning"
+	// ReasonFetchFailed : the step that fetches the source failed.
+	ReasonFetchFailed = "FetchFailed"
+	// ReasonBuildFailed : the step that builds the image failed.
+	ReasonBuildFailed = "BuildFailed"
+	// ReasonBuildTimeout : the build took longer than spec.build.timeout.
+	ReasonBuildTimeout = "BuildTimeout"
+	// ReasonBuildCancelled : somebody cancelled the TaskRun.
+	ReasonBuildCancelled = "BuildCancelled"
+	// ReasonBuildImagePullFailed : an image of the build's own steps cannot be pulled.
+	ReasonBuildImagePullFailed = "BuildImagePullFailed"
+	// ReasonBuildResultMissing : the build says it succeeded, and does not say what it pushed.
+	ReasonBuildResultMissing = "BuildResultMissing"
+	// ReasonWaitingForBuild : there is no image yet that could be deployed.
+	ReasonWaitingForBuild = "WaitingForBuild"
+	// ReasonServiceRefused : Knative does not take the Service; the message says which field it minds.
+	ReasonServiceRefused = "ServiceRefused"
+	// ReasonDeploying : the Knative Service has not come to an end with the present spec.
+	ReasonDeploying = "Deploying"
+	// ReasonRevisionFailed : the new Revision does not start; the message has its own words.
+	ReasonRevisionFailed = "RevisionFailed"
+	// ReasonRouteFailed : no calls reach the function.
+	ReasonRouteFailed = "RouteFailed"
+)
+
+var functionConditions = apis.NewLivingConditionSet(
+	ConditionSourceReady,
+	ConditionBuildReady,
+	ConditionDeployReady,
+	ConditionServiceReady,
+)
+
+// GetConditionSet implements duckv1.KRShaped.
+func (*LambdaFunction) GetConditionSet() apis.ConditionSet {
+	return functionConditions
+}
+
+// IsReady is true when the latest spec is built and serves.
+func (fn *LambdaFunction) IsReady() bool {
+	return fn.Status.ObservedGeneration == fn.Generation && fn.Status.GetCondition(ConditionReady).IsTrue()
+}
+
+// InitializeConditions sets the conditions that are not there yet to Unknown.
+func (s *LambdaFunctionStatus) InitializeConditions() {
+	functionConditions.Manage(s).InitializeConditions()
+}
+
+// MarkSourceReady says that a build can be planned from the source.
+func (s *LambdaFunctionStatus) MarkSourceReady() {
+	functionConditions.Manage(s).MarkTrue(ConditionSourceReady)
+}
+
+// MarkSourceFailed says that no build can be planned from the source.
+func (s *LambdaFunctionStatus) MarkSourceFailed(reason, message string) {
+	functionConditions.Manage(s).MarkFalse(ConditionSourceReady, reason, "%s", message)
+}
+
+// MarkBuildRegistryNotConfigured says that there is nowhere to push the image to.
+func (s *LambdaFunctionStatus) MarkBuildRegistryNotConfigured() {
+	functionConditions.Manage(s).MarkFalse(ConditionBuildReady, ReasonRegistryNotConfigured,
+		"There is no registry to push the image to: set spec.build.registry, or registry in ConfigMap config-build.")
+}
+
+// MarkBuildNotOwned says that an object of the build's name belongs to somebody else.
+func (s *LambdaFunctionStatus) MarkBuildNotOwned(kind, name string) {
+	functionConditions.Manage(s).MarkFalse(ConditionBuildReady, ReasonNotOwned,
+		"%s %q exists and belongs to somebody else: delete or rename it.", kind, name)
+}
+
+// MarkBuildRunning says that the build has not ended. The reason is ReasonBuildPending or ReasonBuildRunning.
+func (s *LambdaFunctionStatus) MarkBuildRunning(reason, message string) {
+	functionConditions.Manage(s).MarkUnknown(ConditionBuildReady, reason, "%s", message)
+}
+
+// MarkBuildFailed says that the build ended without an image.
+func (s *LambdaFunctionStatus) MarkBuildFailed(reason, message string) {
+	s.BuildStatus.Reason, s.BuildStatus.Error = reason, message
+	functionConditions.Manage(s).MarkFalse(ConditionBuildReady, reason, "%s", message)
+}
+
+// MarkBuildReady says that the image in BuildStatus is that of the present spec.
+func (s *LambdaFunctionStatus) MarkBuildReady() {
+	functionConditions.Manage(s).MarkTrue(ConditionBuildReady)
+}
+
+// MarkWaitingForBuild says that nothing can be deployed before the first build has ended.
+func (s *LambdaFunctionStatus) MarkWaitingForBuild() {
+	const message = "The first image is not built yet."
+	functionConditions.Manage(s).MarkUnknown(ConditionDeployReady, ReasonWaitingForBuild, message)
+	functionConditions.Manage(s).MarkUnknown(ConditionServiceReady, ReasonWaitingForBuild, message)
+}
+
+// MarkServiceNotOwned says that a Knative Service of the function's name belongs to somebody else.
+func (s *LambdaFunctionStatus) MarkServiceNotOwned(name string) {
+	functionConditions.Manage(s).MarkFalse(ConditionDeployReady, ReasonNotOwned,
+		"Knative Service %q exists and belongs to somebody else: delete it, or give the function another name.", name)
+}
+
+// MarkServiceRefused says that the Knative Service cannot be made as the spec wants it.
+func (s *LambdaFunctionStatus) MarkServiceRefused(message string) {
+	functionConditions.Manage(s).MarkFalse(ConditionDeployReady, ReasonServiceRefused, "%s", message)
+}
+
+// PropagateService takes over what the Knative Service says of itself. deployed is false as long as the Service
+// still has an older image than that of the present spec: then it serves, and tells nothing of the present spec.
+func (s *LambdaFunctionStatus) PropagateService(service *servingv1.Service, deployed bool) {
+	settled := service.Status.ObservedGeneration == service.Generation
+	s.ServiceStatus = &ServiceStatus{
+		ServiceName:    service.Name,
+		Ready:          settled && service.Status.GetCondition(servingv1.ServiceConditionReady).IsTrue(),
+		LatestRevision: service.Status.LatestReadyRevisionName,
+	}
+	if service.Status.URL != nil {
+		s.ServiceStatus.URL = service.Status.URL.String()
+	}
+	s.URL, s.Address = service.Status.URL, service.Status.Address
+
+	manager := functionConditions.Manage(s)
+	switch configuration := service.Status.GetCondition(servingv1.ServiceConditionConfigurationsReady); {
+	case !deployed:
+		manager.MarkUnknown(ConditionDeployReady, ReasonWaitingForBuild,
+			"The image of the present spec is not built; the Knative Service keeps the one before.")
+	case !settled || configuration.IsUnknown():
+		manager.MarkUnknown(ConditionDeployReady, ReasonDeploying, "The new Revision is starting.")
+	case configuration.IsFalse():
+		manager.MarkFalse(ConditionDeployReady, ReasonRevisionFailed, "%s", configuration.GetMessage())
+	default:
+		manager.MarkTrue(ConditionDeployReady)
+	}
+	switch routes := service.Status.GetCondition(servingv1.ServiceConditionRoutesReady); {
+	case routes.IsTrue():
+		manager.MarkTrue(ConditionServiceReady)
+	case routes.IsFalse():
+		manager.MarkFalse(ConditionServiceReady, ReasonRouteFailed, "%s", routes.GetMessage())
+	default:
+		manager.MarkUnknown(ConditionServiceReady, ReasonDeploying, "The route to the function is being made.")
+	}
+}
+
+// SetPhase derives the phase from the conditions.
+func (s *LambdaFunctionStatus) SetPhase() {
+	s.Phase = s.derivePhase()
+}
+
+func (s *LambdaFunctionStatus) derivePhase() Phase {
+	is := func(t apis.ConditionType, status corev1.ConditionStatus) bool {
+		c := s.GetCondition(t)
+		return c != nil && c.Status == status
+	}
+	switch {
+	case is(ConditionReady, corev1.ConditionTrue):
+		return PhaseReady
+	case is(ConditionReady, corev1.ConditionFalse):
+		return PhaseFailed
+	case !is(ConditionSourceReady, corev1.ConditionTrue):
+		return PhasePending
+	case !is(ConditionBuildReady, corev1.ConditionTrue):
+		return PhaseBuilding
+	default:
+		return PhaseDeploying
+	}
+}
+
+// Built is true when BuildStatus has the image of the build key.
+func (s *LambdaFunctionStatus) Built(key string) bool {
+	return s.BuildStatus != nil && s.BuildStatus.Key == key && s.BuildStatus.ImageURI != ""
+}
+
+// BeginBuild makes BuildStatus that of the build key and TaskRun, and forgets what an earlier build left there.
+func (s *LambdaFunctionStatus) BeginBuild(key, taskRun string, startedAt *metav1.Time) {
+	if s.BuildStatus == nil || s.BuildStatus.Key != key {
+		s.BuildStatus = &BuildStatus{Key: key}
+	}
+	s.BuildStatus.JobName, s.BuildStatus.StartedAt = taskRun, startedAt
+	s.BuildStatus.Reason, s.BuildStatus.Error = "", ""
+}

@@ -1,0 +1,117 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package lambdafunction
+
+import (
+	"context"
+	"fmt"
+
+	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/controller"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
+)
+
+// reconcileBuild makes sure that the image of the build key is there, or is being made by exactly one TaskRun.
+func (r *Reconciler) reconcileBuild(ctx context.Context, fn *v1alpha1.LambdaFunction, build *resources.Build) error {
+	if err := r.retireBuilds(ctx, fn, names.Build(fn, build.Key())); err != nil {
+		return err
+	}
+	if fn.Status.Built(build.Key()) {
+		// The TaskRun may be gone by now: what it made is not.
+		fn.Status.MarkBuildReady()
+		return nil
+	}
+	taskRun, err := r.taskRun(ctx, fn, build)
+	if err != nil {
+		return err
+	}
+	propagateTaskRun(fn, build, taskRun)
+	if outdated(taskRun) {
+		return r.deleteOutdated(ctx, taskRun)
+	}
+	return nil
+}
+
+// taskRun returns the TaskRun of the build, made where it was not there. Its name is that of the build key, so that
+// no restart and no second controller can make another.
+func (r *Reconciler) taskRun(ctx context.Context, fn *v1alpha1.LambdaFunction, build *resources.Build) (*tektonv1.TaskRun, error) {
+	name := names.Build(fn, build.Key())
+	taskRun, err := r.taskRunLister.TaskRuns(fn.Namespace).Get(name)
+	if apierrs.IsNotFound(err) {
+		taskRun, err = r.createTaskRun(ctx, fn, build)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("failed to get TaskRun %q: %w", name, err)
+	}
+	if !metav1.IsControlledBy(taskRun, fn) {
+		fn.Status.MarkBuildNotOwned("TaskRun", name)
+		return nil, controller.NewPermanentError(fmt.Errorf("LambdaFunction %q does not own TaskRun %q", fn.Name, name))
+	}
+	return taskRun, nil
+}
+
+func (r *Reconciler) createTaskRun(ctx context.Context, fn *v1alpha1.LambdaFunction, build *resources.Build) (*tektonv1.TaskRun, error) {
+	if err := r.reconcilePlan(ctx, fn, build); err != nil {
+		return nil, err
+	}
+	taskRuns, recorder := r.tekton.TektonV1().TaskRuns(fn.Namespace), controller.GetEventRecorder(ctx)
+	desired := resources.MakeTaskRun(fn, build, config.FromContextOrDefaults(ctx).Build)
+	taskRun, err := taskRuns.Create(ctx, desired, metav1.CreateOptions{})
+	switch {
+	case apierrs.IsAlreadyExists(err):
+		// The informer is behind, or the object has not our label and belongs to somebody else.
+		return taskRuns.Get(ctx, desired.Name, metav1.GetOptions{})
+	case err != nil:
+		recorder.Eventf(fn, corev1.EventTypeWarning, "CreationFailed", "Failed to create TaskRun %q: %v", desired.Name, err)
+		return nil, fmt.Errorf("failed to create TaskRun %q: %w", desired.Name, err)
+	}
+	recorder.Eventf(fn, corev1.EventTypeNormal, "Created", "Created TaskRun %q", desired.Name)
+	return taskRun, nil
+}
+
+// reconcilePlan makes sure that the plan is there which the TaskRun mounts.
+func (r *Reconciler) reconcilePlan(ctx context.Context, fn *v1alpha1.LambdaFunction, build *resources.Build) error {
+	desired, err := resources.MakePlanConfigMap(fn, build)
+	if err != nil {
+		return err
+	}
+	configMaps := r.kube.CoreV1().ConfigMaps(fn.Namespace)
+	existing, err := r.configMapLister.ConfigMaps(fn.Namespace).Get(desired.Name)
+	if apierrs.IsNotFound(err) {
+		existing, err = configMaps.Create(ctx, desired, metav1.CreateOptions{})
+		if apierrs.IsAlreadyExists(err) {
+			existing, err = configMaps.Get(ctx, desired.Name, metav1.GetOptions{})
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("failed to create ConfigMap %q: %w", desired.Name, err)
+	}
+	// An immutable ConfigMap of another content was made by somebody who wants to be built in our name.
+	if !metav1.IsControlledBy(existing, fn) || !equality.Semantic.DeepEqual(existing.Data, desired.Data) {
+		fn.Status.MarkBuildNotOwned("ConfigMap", desired.Name)
+		return controller.NewPermanentError(fmt.Errorf("LambdaFunction %q does not own ConfigMap %q", fn.Name, desired.Name))
+	}
+	return nil
+}

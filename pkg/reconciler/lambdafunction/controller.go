@@ -1,0 +1,73 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package lambdafunction
+
+import (
+	"context"
+
+	tektonclient "github.com/tektoncd/pipeline/pkg/client/injection/client"
+	taskruninformer "github.com/tektoncd/pipeline/pkg/client/injection/informers/pipeline/v1/taskrun/filtered"
+	"k8s.io/client-go/tools/cache"
+	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	configmapinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/configmap/filtered"
+	"knative.dev/pkg/configmap"
+	"knative.dev/pkg/controller"
+	"knative.dev/pkg/logging"
+	servingclient "knative.dev/serving/pkg/client/injection/client"
+	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	lambdafunctioninformer "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/informers/lambda/v1alpha1/lambdafunction"
+	lambdafunctionreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdafunction"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+)
+
+// NewController returns the controller of LambdaFunctions. The context needs the filtered informers' selector
+// resources.ManagedSelector for ConfigMaps, TaskRuns and Knative Services.
+func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl {
+	functionInformer := lambdafunctioninformer.Get(ctx)
+	configMapInformer := configmapinformer.Get(ctx, resources.ManagedSelector)
+	taskRunInformer := taskruninformer.Get(ctx, resources.ManagedSelector)
+	serviceInformer := serviceinformer.Get(ctx, resources.ManagedSelector)
+
+	r := &Reconciler{
+		kube:            kubeclient.Get(ctx),
+		tekton:          tektonclient.Get(ctx),
+		serving:         servingclient.Get(ctx),
+		configMapLister: configMapInformer.Lister(),
+		taskRunLister:   taskRunInformer.Lister(),
+		serviceLister:   serviceInformer.Lister(),
+	}
+	impl := lambdafunctionreconciler.NewImpl(ctx, r, func(impl *controller.Impl) controller.Options {
+		// A changed base image or registry is a changed build of every function that uses it.
+		resync := func(string, any) { impl.GlobalResync(functionInformer.Informer()) }
+		store := config.NewStore(logging.FromContext(ctx).Named("config-store"), resync)
+		store.WatchConfigs(cmw)
+		return controller.Options{ConfigStore: store}
+	})
+
+	functionInformer.Informer().AddEventHandler(controller.HandleAll(impl.Enqueue))
+	children := cache.FilteringResourceEventHandler{
+		FilterFunc: controller.FilterController(&v1alpha1.LambdaFunction{}),
+		Handler:    controller.HandleAll(impl.EnqueueControllerOf),
+	}
+	configMapInformer.Informer().AddEventHandler(children)
+	taskRunInformer.Informer().AddEventHandler(children)
+	serviceInformer.Informer().AddEventHandler(children)
+	return impl
+}

@@ -1,0 +1,91 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package lambdafunction reconciles LambdaFunctions: source to build plan, build plan to image, image to Knative
+// Service.
+package lambdafunction
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	tektonclientset "github.com/tektoncd/pipeline/pkg/client/clientset/versioned"
+	tektonlisters "github.com/tektoncd/pipeline/pkg/client/listers/pipeline/v1"
+	"k8s.io/client-go/kubernetes"
+	corev1listers "k8s.io/client-go/listers/core/v1"
+	"knative.dev/pkg/reconciler"
+	servingclientset "knative.dev/serving/pkg/client/clientset/versioned"
+	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	lambdafunctionreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdafunction"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
+)
+
+// Reconciler implements the generated interface for LambdaFunctions.
+type Reconciler struct {
+	kube    kubernetes.Interface
+	tekton  tektonclientset.Interface
+	serving servingclientset.Interface
+
+	// The listers know only what has the label of resources.ManagedSelector.
+	configMapLister corev1listers.ConfigMapLister
+	taskRunLister   tektonlisters.TaskRunLister
+	serviceLister   servinglisters.ServiceLister
+}
+
+var _ lambdafunctionreconciler.Interface = (*Reconciler)(nil)
+
+// ReconcileKind implements the generated interface. Each phase sets the conditions that are its own, and each runs
+// whatever the one before found: a function whose new source does not build goes on to be served from its last image.
+func (r *Reconciler) ReconcileKind(ctx context.Context, fn *v1alpha1.LambdaFunction) reconciler.Event {
+	ctx, cancel := context.WithTimeout(ctx, reconciler.DefaultTimeout)
+	defer cancel()
+	defer fn.Status.SetPhase()
+
+	build, err := planBuild(ctx, fn)
+	if err != nil {
+		return err
+	}
+	if build != nil {
+		if err := r.reconcileBuild(ctx, fn, build); err != nil {
+			return err
+		}
+	}
+	return r.reconcileService(ctx, fn, build)
+}
+
+// planBuild returns the build of the present spec, or nil where there cannot be one; the conditions say why.
+func planBuild(ctx context.Context, fn *v1alpha1.LambdaFunction) (*resources.Build, error) {
+	build, err := resources.NewBuild(fn, config.FromContextOrDefaults(ctx))
+	var invalid *source.Error
+	switch {
+	case errors.As(err, &invalid):
+		fn.Status.MarkSourceFailed(string(invalid.Reason), invalid.Error())
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("failed to plan the build: %w", err)
+	}
+	fn.Status.MarkSourceReady()
+	if build.Repository == "" {
+		fn.Status.MarkBuildRegistryNotConfigured()
+		return nil, nil
+	}
+	return build, nil
+}

@@ -1,0 +1,157 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package resources makes the children of a LambdaFunction. The makers are pure: no client, no clock.
+package resources
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"knative.dev/pkg/kmeta"
+	"knative.dev/pkg/ptr"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
+)
+
+// ManagedSelector selects what the controllers made: informers of TaskRuns, ConfigMaps and Knative Services are
+// limited to it, so that the controller keeps nothing in memory that is not its own.
+var ManagedSelector = labels.Set{lambda.ManagedByLabelKey: lambda.ManagedByLabelValue}.String()
+
+const (
+	planFile = "plan.json"
+	// tagLength is how many hex digits of the build key are the tag of the image.
+	tagLength = 12
+)
+
+// Build is one build of a function: what is built, and where it is pushed.
+type Build struct {
+	// Plan is all that goes into the image.
+	Plan *source.Plan
+	// Repository is <registry>/<namespace>/<name>, without a tag.
+	Repository string
+
+	key string
+}
+
+// NewBuild plans the build of the function's present spec. It fails with *source.Error where the source cannot be
+// planned. The function has its defaults.
+func NewBuild(fn *v1alpha1.LambdaFunction, cfg *config.Config) (*Build, error) {
+	plan, err := makePlan(fn, cfg)
+	if err != nil {
+		return nil, err
+	}
+	b := &Build{Plan: plan, Repository: repository(fn, cfg.Build)}
+	// The same image in another registry is another build: it has to be pushed there too.
+	sum := sha256.Sum256([]byte(plan.Key() + "\n" + b.Repository))
+	b.key = hex.EncodeToString(sum[:])
+	return b, nil
+}
+
+// Key is the build key, 64 hex digits: the hash of the plan and the repository. The same key is never built twice.
+func (b *Build) Key() string {
+	return b.key
+}
+
+// Image is where the build pushes to, by tag.
+func (b *Build) Image() string {
+	return b.Repository + ":" + b.key[:tagLength]
+}
+
+func repository(fn *v1alpha1.LambdaFunction, build *config.Build) string {
+	registry := fn.Spec.Build.Registry
+	if registry == "" {
+		registry = build.Registry
+	}
+	if registry == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s/%s/%s", registry, fn.Namespace, fn.Name)
+}
+
+func makePlan(fn *v1alpha1.LambdaFunction, cfg *config.Config) (*source.Plan, error) {
+	language := string(fn.Spec.Runtime.Language)
+	base, ok := cfg.Runtimes.BaseImage(language, fn.Spec.Runtime.Version)
+	if !ok {
+		return nil, &source.Error{
+			Reason: v1alpha1.ReasonVersionNotOffered,
+			Err: fmt.Errorf("ConfigMap %s no longer offers %s %s: set spec.runtime.version to one of %v",
+				config.RuntimesConfigName, fn.Spec.Runtime.Language, fn.Spec.Runtime.Version, cfg.Runtimes.Versions(language)),
+		}
+	}
+	spec := fn.Spec.Source.Inline
+	inline, err := source.NewInline(language, spec.Code, spec.Dependencies, spec.Files)
+	if err != nil {
+		return nil, err
+	}
+	plan := &source.Plan{
+		Version:         source.PlanVersion,
+		Language:        language,
+		LanguageVersion: fn.Spec.Runtime.Version,
+		Handler:         fn.Spec.Runtime.Handler,
+		BaseImage:       base,
+		RuntimeImage:    cfg.Build.RuntimeImage,
+		FetchImage:      cfg.Build.FetchImage,
+		Source:          source.Source{Inline: inline},
+		Index:           source.Index{PipIndexURL: cfg.Build.PipIndexURL},
+		RebuildToken:    fn.Annotations[lambda.RebuildAnnotationKey],
+	}
+	return plan, plan.Validate()
+}
+
+// MakePlanConfigMap makes the ConfigMap that the build's first step reads its plan from.
+func MakePlanConfigMap(fn *v1alpha1.LambdaFunction, b *Build) (*corev1.ConfigMap, error) {
+	plan, err := b.Plan.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("failed to encode the build plan: %w", err)
+	}
+	return &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            names.Build(fn, b.Key()),
+			Namespace:       fn.Namespace,
+			Labels:          buildLabels(fn, b),
+			OwnerReferences: []metav1.OwnerReference{*kmeta.NewControllerRef(fn)},
+		},
+		Immutable: ptr.Bool(true),
+		Data:      map[string]string{planFile: string(plan)},
+	}, nil
+}
+
+// FunctionSelector selects the children of the function.
+func FunctionSelector(fn *v1alpha1.LambdaFunction) labels.Selector {
+	return labels.SelectorFromSet(functionLabels(fn))
+}
+
+func functionLabels(fn *v1alpha1.LambdaFunction) map[string]string {
+	return map[string]string{
+		lambda.ManagedByLabelKey: lambda.ManagedByLabelValue,
+		lambda.FunctionLabelKey:  fn.Name,
+	}
+}
+
+func buildLabels(fn *v1alpha1.LambdaFunction, b *Build) map[string]string {
+	l := functionLabels(fn)
+	l[lambda.BuildKeyLabelKey] = b.Key()[:tagLength]
+	return l
+}

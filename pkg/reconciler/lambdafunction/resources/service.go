@@ -1,0 +1,153 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resources
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/kmeta"
+	"knative.dev/pkg/ptr"
+	"knative.dev/serving/pkg/apis/autoscaling"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
+)
+
+// HealthPath answers 200 once the handler is loaded, and 503 before.
+const HealthPath = "/health"
+
+// MakeService makes the Knative Service that serves the image.
+func MakeService(fn *v1alpha1.LambdaFunction, image string, cfg *config.Build) *servingv1.Service {
+	service := &servingv1.Service{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            names.Service(fn),
+			Namespace:       fn.Namespace,
+			OwnerReferences: []metav1.OwnerReference{*kmeta.NewControllerRef(fn)},
+		},
+	}
+	ApplyService(service, fn, image, cfg)
+	return service
+}
+
+// ApplyService sets the fields of the Knative Service that are the function's. All others stay as they are: what
+// Knative's own defaults put there, spec.traffic as a progressive delivery set it, and labels, annotations, volumes
+// and containers of others.
+func ApplyService(service *servingv1.Service, fn *v1alpha1.LambdaFunction, image string, cfg *config.Build) {
+	service.Labels = merge(service.Labels, functionLabels(fn))
+	template := &service.Spec.Template
+	template.Labels = merge(template.Labels, functionLabels(fn))
+	template.Annotations = merge(template.Annotations, scalingAnnotations(&fn.Spec.Scaling))
+
+	spec := &template.Spec
+	spec.ContainerConcurrency = fn.Spec.Scaling.ContainerConcurrency
+	spec.TimeoutSeconds = fn.Spec.TimeoutSeconds
+	// A function may think for all of its time before the first byte of its answer.
+	spec.ResponseStartTimeoutSeconds = fn.Spec.TimeoutSeconds
+	spec.EnableServiceLinks = ptr.Bool(false)
+	spec.ServiceAccountName = fn.Spec.ServiceAccountName
+	spec.AutomountServiceAccountToken = nil
+	if fn.Spec.ServiceAccountName == "" {
+		spec.AutomountServiceAccountToken = ptr.Bool(false)
+	}
+	spec.ImagePullSecrets = nil
+	if cfg.RegistrySecret != "" {
+		spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: cfg.RegistrySecret}}
+	}
+	if len(spec.Containers) == 0 {
+		spec.Containers = []corev1.Container{{}}
+	}
+	applyContainer(&spec.Containers[0], fn, image)
+}
+
+func applyContainer(c *corev1.Container, fn *v1alpha1.LambdaFunction, image string) {
+	c.Image = image
+	c.ImagePullPolicy = fn.Spec.ImagePullPolicy
+	c.Env = append(injectedEnv(fn), fn.Spec.Env...)
+	c.EnvFrom = fn.Spec.EnvFrom
+	// Other resources, such as ephemeral storage, are the cluster's defaults.
+	c.Resources.Requests = mergeResources(c.Resources.Requests, fn.Spec.Resources.Requests)
+	c.Resources.Limits = mergeResources(c.Resources.Limits, fn.Spec.Resources.Limits)
+	// Without a period the queue-proxy probes at its own, much shorter one: an instance serves as soon as it can.
+	c.ReadinessProbe = &corev1.Probe{
+		ProbeHandler:     corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: HealthPath}},
+		SuccessThreshold: 1,
+	}
+	c.SecurityContext = &corev1.SecurityContext{
+		RunAsNonRoot:             ptr.Bool(true),
+		AllowPrivilegeEscalation: ptr.Bool(false),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+}
+
+func scalingAnnotations(s *v1alpha1.ScalingSpec) map[string]string {
+	return map[string]string{
+		autoscaling.MinScaleAnnotationKey:            strconv.Itoa(int(*s.MinReplicas)),
+		autoscaling.MaxScaleAnnotationKey:            strconv.Itoa(int(*s.MaxReplicas)),
+		autoscaling.TargetAnnotationKey:              strconv.Itoa(int(*s.TargetConcurrency)),
+		autoscaling.ScaleToZeroPodRetentionPeriodKey: s.ScaleToZeroGracePeriod.Duration.String(),
+		autoscaling.ClassAnnotationKey:               autoscaling.KPA,
+		autoscaling.MetricAnnotationKey:              autoscaling.Concurrency,
+	}
+}
+
+// injectedEnv is what the runtime reads. The user's variables of the same name win.
+func injectedEnv(fn *v1alpha1.LambdaFunction) []corev1.EnvVar {
+	env := []corev1.EnvVar{
+		{Name: "HANDLER", Value: fn.Spec.Runtime.Handler},
+		{Name: "FUNCTION_NAME", Value: fn.Name},
+		{Name: "FUNCTION_NAMESPACE", Value: fn.Namespace},
+		{Name: "TIMEOUT_SECONDS", Value: strconv.FormatInt(*fn.Spec.TimeoutSeconds, 10)},
+		{Name: "LAMBDA_RESPONSE", Value: string(fn.Spec.Runtime.Response)},
+		{Name: "LAMBDA_CONCURRENCY", Value: strconv.FormatInt(*fn.Spec.Scaling.ContainerConcurrency, 10)},
+	}
+	return slices.DeleteFunc(env, func(injected corev1.EnvVar) bool {
+		return slices.ContainsFunc(fn.Spec.Env, func(own corev1.EnvVar) bool { return own.Name == injected.Name })
+	})
+}
+
+func merge(into, from map[string]string) map[string]string {
+	if into == nil {
+		into = make(map[string]string, len(from))
+	}
+	maps.Copy(into, from)
+	return into
+}
+
+func mergeResources(into, from corev1.ResourceList) corev1.ResourceList {
+	if into == nil {
+		into = make(corev1.ResourceList, len(from))
+	}
+	for name, quantity := range from {
+		into[name] = quantity.DeepCopy()
+	}
+	return into
+}
+
+// MainImage is the image that the Knative Service's next Revision runs.
+func MainImage(service *servingv1.Service) string {
+	if len(service.Spec.Template.Spec.Containers) == 0 {
+		return ""
+	}
+	return service.Spec.Template.Spec.Containers[0].Image
+}

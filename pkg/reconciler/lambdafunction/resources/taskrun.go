@@ -1,0 +1,222 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resources
+
+import (
+	"slices"
+	"strings"
+
+	tektonpod "github.com/tektoncd/pipeline/pkg/apis/pipeline/pod"
+	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/kmeta"
+	"knative.dev/pkg/ptr"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
+)
+
+// The steps of a build, in their order.
+const (
+	// StepFetch makes the build context.
+	StepFetch = "fetch"
+	// StepBuild builds and pushes the image.
+	StepBuild = "build"
+)
+
+// The results of a build. Tekton Chains signs what IMAGE_URL and IMAGE_DIGEST name.
+const (
+	// ResultImageURL is the image that was pushed, by tag.
+	ResultImageURL = "IMAGE_URL"
+	// ResultImageDigest is its digest, sha256:<hex>.
+	ResultImageDigest = "IMAGE_DIGEST"
+	// ResultSourceRevision is what was fetched.
+	ResultSourceRevision = "SOURCE_REVISION"
+	// ResultContentHash is the SHA-256 of the build context.
+	ResultContentHash = "CONTENT_HASH"
+	// ResultFailure is a JSON object with reason and message, where the step fetch failed.
+	ResultFailure = "FAILURE"
+)
+
+const (
+	contextVolume, contextPath          = "context", "/workspace/context"
+	planVolume, planPath                = "plan", "/plan"
+	credentialsVolume, dockerConfigPath = "registry-credentials", "/kaniko/.docker"
+	// nonRoot is the user and group of everything of a build that needs no root.
+	nonRoot int64 = 65532
+)
+
+// MakeTaskRun makes the TaskRun of a build.
+func MakeTaskRun(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) *tektonv1.TaskRun {
+	return &tektonv1.TaskRun{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            names.Build(fn, b.Key()),
+			Namespace:       fn.Namespace,
+			Labels:          buildLabels(fn, b),
+			OwnerReferences: []metav1.OwnerReference{*kmeta.NewControllerRef(fn)},
+		},
+		Spec: tektonv1.TaskRunSpec{
+			Timeout: fn.Spec.Build.Timeout,
+			TaskSpec: &tektonv1.TaskSpec{
+				Results: results(),
+				Steps:   []tektonv1.Step{fetchStep(b, cfg), buildStep(fn, b, cfg)},
+				Volumes: volumes(fn, b, cfg),
+			},
+			PodTemplate: &tektonpod.PodTemplate{
+				// A build runs the code of others: it gets no say in the cluster.
+				AutomountServiceAccountToken: ptr.Bool(false),
+				EnableServiceLinks:           ptr.Bool(false),
+				SecurityContext: &corev1.PodSecurityContext{
+					SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+				},
+			},
+		},
+	}
+}
+
+func results() []tektonv1.TaskResult {
+	return []tektonv1.TaskResult{
+		{Name: ResultImageURL, Type: tektonv1.ResultsTypeString, Description: "The image that was pushed, by tag."},
+		{Name: ResultImageDigest, Type: tektonv1.ResultsTypeString, Description: "The digest of the image."},
+		{Name: ResultSourceRevision, Type: tektonv1.ResultsTypeString, Description: "What was fetched."},
+		{Name: ResultContentHash, Type: tektonv1.ResultsTypeString, Description: "The SHA-256 of the build context."},
+		{Name: ResultFailure, Type: tektonv1.ResultsTypeString, Description: "Why the source could not be fetched."},
+	}
+}
+
+func resultPath(name string) string {
+	return "$(results." + name + ".path)"
+}
+
+// fetchStep is the only step that is given the source's plan and credentials.
+func fetchStep(b *Build, cfg *config.Build) tektonv1.Step {
+	return tektonv1.Step{
+		Name:    StepFetch,
+		Image:   cfg.FetchImage,
+		Command: []string{"/ko-app/fetch"},
+		Args: []string{
+			"--plan=" + planPath + "/" + planFile,
+			"--output=" + contextPath,
+			"--image-url=" + b.Image(),
+			"--image-url-file=" + resultPath(ResultImageURL),
+			"--revision-file=" + resultPath(ResultSourceRevision),
+			"--content-hash-file=" + resultPath(ResultContentHash),
+			"--failure-file=" + resultPath(ResultFailure),
+		},
+		ComputeResources: resourceRequirements(cfg),
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: planVolume, MountPath: planPath, ReadOnly: true},
+			{Name: contextVolume, MountPath: contextPath},
+		},
+		SecurityContext: &corev1.SecurityContext{
+			RunAsUser:                ptr.Int64(nonRoot),
+			RunAsGroup:               ptr.Int64(nonRoot),
+			RunAsNonRoot:             ptr.Bool(true),
+			ReadOnlyRootFilesystem:   ptr.Bool(true),
+			AllowPrivilegeEscalation: ptr.Bool(false),
+			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		},
+	}
+}
+
+func buildStep(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) tektonv1.Step {
+	step := tektonv1.Step{
+		Name:             StepBuild,
+		Image:            cfg.KanikoImage,
+		Command:          []string{"/kaniko/executor"},
+		Args:             kanikoArgs(fn, b, cfg),
+		ComputeResources: resourceRequirements(cfg),
+		VolumeMounts:     []corev1.VolumeMount{{Name: contextVolume, MountPath: contextPath, ReadOnly: true}},
+		// Kaniko unpacks images into its own root file system, and so is root there, with just the capabilities that
+		// writing files of other owners takes.
+		SecurityContext: &corev1.SecurityContext{
+			RunAsUser:                ptr.Int64(0),
+			RunAsNonRoot:             ptr.Bool(false),
+			AllowPrivilegeEscalation: ptr.Bool(false),
+			Capabilities: &corev1.Capabilities{
+				Drop: []corev1.Capability{"ALL"},
+				Add:  []corev1.Capability{"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETFCAP", "SETGID", "SETUID"},
+			},
+		},
+	}
+	if cfg.RegistrySecret != "" {
+		step.Env = []corev1.EnvVar{{Name: "DOCKER_CONFIG", Value: dockerConfigPath}}
+		step.VolumeMounts = append(step.VolumeMounts,
+			corev1.VolumeMount{Name: credentialsVolume, MountPath: dockerConfigPath, ReadOnly: true})
+	}
+	return step
+}
+
+func kanikoArgs(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []string {
+	args := []string{
+		"--context=dir://" + contextPath,
+		"--destination=" + b.Image(),
+		"--digest-file=" + resultPath(ResultImageDigest),
+		// A push that is not allowed fails as clearly by itself, and every build is a round trip shorter.
+		"--skip-push-permission-check",
+		"--skip-unused-stages",
+		// Only layers of dependencies are looked up and kept: without dependencies the cache costs nothing.
+		"--cache=true",
+		"--cache-repo=" + b.Repository + "/cache",
+		"--push-retry=3",
+		"--image-download-retry=3",
+		"--log-format=text",
+		"--log-timestamp=false",
+	}
+	if cfg.RegistryMirror != "" {
+		args = append(args, "--registry-mirror="+cfg.RegistryMirror)
+	}
+	insecure := slices.Clone(cfg.InsecureRegistries)
+	if fn.Spec.Build.Insecure {
+		host, _, _ := strings.Cut(b.Repository, "/")
+		insecure = append(insecure, host)
+	}
+	slices.Sort(insecure)
+	for _, host := range slices.Compact(insecure) {
+		args = append(args, "--insecure-registry="+host)
+	}
+	return args
+}
+
+func resourceRequirements(cfg *config.Build) corev1.ResourceRequirements {
+	return corev1.ResourceRequirements{Requests: cfg.Requests.DeepCopy(), Limits: cfg.Limits.DeepCopy()}
+}
+
+func volumes(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []corev1.Volume {
+	v := []corev1.Volume{{
+		Name:         contextVolume,
+		VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}},
+	}, {
+		Name: planVolume,
+		VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
+			LocalObjectReference: corev1.LocalObjectReference{Name: names.Build(fn, b.Key())},
+		}},
+	}}
+	if cfg.RegistrySecret != "" {
+		v = append(v, corev1.Volume{
+			Name: credentialsVolume,
+			VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
+				SecretName: cfg.RegistrySecret,
+				Items:      []corev1.KeyToPath{{Key: corev1.DockerConfigJsonKey, Path: "config.json"}},
+				Optional:   ptr.Bool(true),
+			}},
+		})
+	}
+	return v
+}

@@ -1,0 +1,132 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package lambdafunction
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+)
+
+// superseded is the message of the TaskRuns that were cancelled here, and not by a user.
+const superseded = "superseded by a newer build"
+
+// cancelPatch is how Tekton is told to end a TaskRun and its pod.
+const cancelPatch = `{"spec":{"status":"` + tektonv1.TaskRunSpecStatusCancelled + `","statusMessage":"` + superseded + `"}}`
+
+// retireBuilds cancels what builds an older spec, and deletes the oldest of the builds that ended.
+func (r *Reconciler) retireBuilds(ctx context.Context, fn *v1alpha1.LambdaFunction, current string) error {
+	taskRuns, err := r.taskRunLister.TaskRuns(fn.Namespace).List(resources.FunctionSelector(fn))
+	if err != nil {
+		return fmt.Errorf("failed to list TaskRuns: %w", err)
+	}
+	kept := map[string]struct{}{current: {}}
+	var ended []*tektonv1.TaskRun
+	for _, taskRun := range taskRuns {
+		switch {
+		case taskRun.Name == current || !metav1.IsControlledBy(taskRun, fn):
+		case taskRun.IsDone():
+			ended = append(ended, taskRun)
+		default:
+			kept[taskRun.Name] = struct{}{}
+			if err := r.cancel(ctx, taskRun); err != nil {
+				return err
+			}
+		}
+	}
+	slices.SortFunc(ended, func(a, b *tektonv1.TaskRun) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	for i, taskRun := range ended {
+		if i < config.FromContextOrDefaults(ctx).Build.History {
+			kept[taskRun.Name] = struct{}{}
+			continue
+		}
+		err := r.tekton.TektonV1().TaskRuns(fn.Namespace).Delete(ctx, taskRun.Name, preconditions(taskRun))
+		if err != nil && !apierrs.IsNotFound(err) {
+			return fmt.Errorf("failed to delete TaskRun %q: %w", taskRun.Name, err)
+		}
+	}
+	return r.deletePlans(ctx, fn, kept)
+}
+
+func (r *Reconciler) cancel(ctx context.Context, taskRun *tektonv1.TaskRun) error {
+	if taskRun.IsCancelled() {
+		return nil
+	}
+	_, err := r.tekton.TektonV1().TaskRuns(taskRun.Namespace).Patch(ctx, taskRun.Name, types.MergePatchType, []byte(cancelPatch), metav1.PatchOptions{})
+	if err != nil && !apierrs.IsNotFound(err) {
+		return fmt.Errorf("failed to cancel TaskRun %q: %w", taskRun.Name, err)
+	}
+	return nil
+}
+
+// outdated is true for a TaskRun that cannot answer for its build key any more: it is going away, or was cancelled
+// for a newer spec which has been taken back since.
+func outdated(taskRun *tektonv1.TaskRun) bool {
+	return taskRun.DeletionTimestamp != nil || (taskRun.IsCancelled() && taskRun.Spec.StatusMessage == superseded)
+}
+
+// deleteOutdated deletes the TaskRun once it has ended, so that the next reconcile makes it anew. It waits for the
+// pod to be gone (foreground): Tekton would take the pod of the same name for that of the new TaskRun.
+func (r *Reconciler) deleteOutdated(ctx context.Context, taskRun *tektonv1.TaskRun) error {
+	if taskRun.DeletionTimestamp != nil || !taskRun.IsDone() {
+		return nil
+	}
+	options := preconditions(taskRun)
+	foreground := metav1.DeletePropagationForeground
+	options.PropagationPolicy = &foreground
+	err := r.tekton.TektonV1().TaskRuns(taskRun.Namespace).Delete(ctx, taskRun.Name, options)
+	if err != nil && !apierrs.IsNotFound(err) {
+		return fmt.Errorf("failed to delete TaskRun %q: %w", taskRun.Name, err)
+	}
+	return nil
+}
+
+// deletePlans deletes the plans of builds that are no longer kept.
+func (r *Reconciler) deletePlans(ctx context.Context, fn *v1alpha1.LambdaFunction, kept map[string]struct{}) error {
+	plans, err := r.configMapLister.ConfigMaps(fn.Namespace).List(resources.FunctionSelector(fn))
+	if err != nil {
+		return fmt.Errorf("failed to list ConfigMaps: %w", err)
+	}
+	for _, plan := range plans {
+		if _, ok := kept[plan.Name]; ok || !metav1.IsControlledBy(plan, fn) {
+			continue
+		}
+		err := r.kube.CoreV1().ConfigMaps(fn.Namespace).Delete(ctx, plan.Name, preconditions(plan))
+		if err != nil && !apierrs.IsNotFound(err) {
+			return fmt.Errorf("failed to delete ConfigMap %q: %w", plan.Name, err)
+		}
+	}
+	return nil
+}
+
+// preconditions make sure that what is deleted is what was looked at.
+func preconditions(object metav1.Object) metav1.DeleteOptions {
+	uid := object.GetUID()
+	return metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}
+}
