@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	configmapinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/configmap/filtered"
+	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/logging"
@@ -31,6 +32,7 @@ import (
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdafunctioninformer "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/informers/lambda/v1alpha1/lambdafunction"
 	lambdafunctionreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdafunction"
@@ -38,10 +40,11 @@ import (
 )
 
 // NewController returns the controller of LambdaFunctions. The context needs the filtered informers' selector
-// resources.ManagedSelector for ConfigMaps, TaskRuns and Knative Services.
+// resources.ManagedSelector for ConfigMaps, Pods, TaskRuns and Knative Services.
 func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl {
 	functionInformer := lambdafunctioninformer.Get(ctx)
 	configMapInformer := configmapinformer.Get(ctx, resources.ManagedSelector)
+	podInformer := podinformer.Get(ctx, resources.ManagedSelector)
 	taskRunInformer := taskruninformer.Get(ctx, resources.ManagedSelector)
 	serviceInformer := serviceinformer.Get(ctx, resources.ManagedSelector)
 
@@ -50,6 +53,7 @@ func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl 
 		tekton:          tektonclient.Get(ctx),
 		serving:         servingclient.Get(ctx),
 		configMapLister: configMapInformer.Lister(),
+		podLister:       podInformer.Lister(),
 		taskRunLister:   taskRunInformer.Lister(),
 		serviceLister:   serviceInformer.Lister(),
 	}
@@ -69,5 +73,7 @@ func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl 
 	configMapInformer.Informer().AddEventHandler(children)
 	taskRunInformer.Informer().AddEventHandler(children)
 	serviceInformer.Informer().AddEventHandler(children)
+	// A pod is owned by a ReplicaSet or a TaskRun: its label names the function.
+	podInformer.Informer().AddEventHandler(controller.HandleAll(impl.EnqueueLabelOfNamespaceScopedResource("", lambda.FunctionLabelKey)))
 	return impl
 }

@@ -58,6 +58,16 @@ func (r *Reconciler) reconcileService(ctx context.Context, fn *v1alpha1.LambdaFu
 		}
 	}
 	fn.Status.PropagateService(service, built)
+	if !fn.Status.Starting(service) {
+		return nil
+	}
+	failure, err := r.startFailure(fn, service.Status.LatestCreatedRevisionName)
+	if err != nil {
+		return err
+	}
+	if failure != "" {
+		fn.Status.MarkRevisionFailed(failure)
+	}
 	return nil
 }
 

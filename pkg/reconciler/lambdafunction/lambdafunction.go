@@ -46,6 +46,7 @@ type Reconciler struct {
 
 	// The listers know only what has the label of resources.ManagedSelector.
 	configMapLister corev1listers.ConfigMapLister
+	podLister       corev1listers.PodLister
 	taskRunLister   tektonlisters.TaskRunLister
 	serviceLister   servinglisters.ServiceLister
 }

@@ -75,6 +75,9 @@ const (
 	ReasonRouteFailed = "RouteFailed"
 )
 
+// configurationOutOfDate is Knative's reason for a Configuration that has not seen the Service's last change.
+const configurationOutOfDate = "OutOfDate"
+
 var functionConditions = apis.NewLivingConditionSet(
 	ConditionSourceReady,
 	ConditionBuildReady,
@@ -151,6 +154,19 @@ func (s *LambdaFunctionStatus) MarkServiceNotOwned(name string) {
 // MarkServiceRefused says that the Knative Service cannot be made as the spec wants it.
 func (s *LambdaFunctionStatus) MarkServiceRefused(message string) {
 	functionConditions.Manage(s).MarkFalse(ConditionDeployReady, ReasonServiceRefused, "%s", message)
+}
+
+// MarkRevisionFailed says that the Revision of the present spec does not start.
+func (s *LambdaFunctionStatus) MarkRevisionFailed(message string) {
+	functionConditions.Manage(s).MarkFalse(ConditionDeployReady, ReasonRevisionFailed, "%s", message)
+}
+
+// Starting is true while the Service's latest Revision is that of the present spec, and is starting.
+func (s *LambdaFunctionStatus) Starting(service *servingv1.Service) bool {
+	deploy := s.GetCondition(ConditionDeployReady)
+	return deploy.IsUnknown() && deploy.GetReason() == ReasonDeploying &&
+		service.Status.ObservedGeneration == service.Generation &&
+		service.Status.GetCondition(servingv1.ServiceConditionConfigurationsReady).GetReason() != configurationOutOfDate
 }
 
 // PropagateService takes over what the Knative Service says of itself. deployed is false as long as the Service

@@ -140,10 +140,11 @@ func MakePlanConfigMap(fn *v1alpha1.LambdaFunction, b *Build) (*corev1.ConfigMap
 
 // FunctionSelector selects the children of the function.
 func FunctionSelector(fn *v1alpha1.LambdaFunction) labels.Selector {
-	return labels.SelectorFromSet(functionLabels(fn))
+	return labels.SelectorFromSet(FunctionLabels(fn))
 }
 
-func functionLabels(fn *v1alpha1.LambdaFunction) map[string]string {
+// FunctionLabels are on all children of the function, and on its pods.
+func FunctionLabels(fn *v1alpha1.LambdaFunction) map[string]string {
 	return map[string]string{
 		lambda.ManagedByLabelKey: lambda.ManagedByLabelValue,
 		lambda.FunctionLabelKey:  fn.Name,
@@ -151,7 +152,7 @@ func functionLabels(fn *v1alpha1.LambdaFunction) map[string]string {
 }
 
 func buildLabels(fn *v1alpha1.LambdaFunction, b *Build) map[string]string {
-	l := functionLabels(fn)
+	l := FunctionLabels(fn)
 	l[lambda.BuildKeyLabelKey] = b.Key()[:tagLength]
 	return l
 }

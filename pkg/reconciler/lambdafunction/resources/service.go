@@ -53,9 +53,9 @@ func MakeService(fn *v1alpha1.LambdaFunction, image string, cfg *config.Build) *
 // Knative's own defaults put there, spec.traffic as a progressive delivery set it, and labels, annotations, volumes
 // and containers of others.
 func ApplyService(service *servingv1.Service, fn *v1alpha1.LambdaFunction, image string, cfg *config.Build) {
-	service.Labels = merge(service.Labels, functionLabels(fn))
+	service.Labels = merge(service.Labels, FunctionLabels(fn))
 	template := &service.Spec.Template
-	template.Labels = merge(template.Labels, functionLabels(fn))
+	template.Labels = merge(template.Labels, FunctionLabels(fn))
 	template.Annotations = merge(template.Annotations, scalingAnnotations(&fn.Spec.Scaling))
 
 	spec := &template.Spec
