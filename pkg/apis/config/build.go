@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,12 @@ import (
 
 // BuildConfigName is the name of the ConfigMap that says how images are built.
 const BuildConfigName = "config-build"
+
+// MinBuildTimeout and MaxBuildTimeout limit the timeout of a build, be it a function's own or that of the ConfigMap.
+const (
+	MinBuildTimeout = time.Minute
+	MaxBuildTimeout = 24 * time.Hour
+)
 
 // Build says how images are built. The keys of the ConfigMap are in the comments.
 type Build struct {
@@ -115,8 +122,8 @@ func NewBuildFromMap(data map[string]string) (*Build, error) {
 
 func (b *Build) check() error {
 	if b.Registry != "" {
-		if _, err := name.NewRepository(b.Registry+"/namespace/name", name.StrictValidation); err != nil {
-			return fmt.Errorf("failed to parse %q: write a host with or without a path, without a scheme: %w", "registry", err)
+		if err := CheckRegistry(b.Registry); err != nil {
+			return fmt.Errorf("failed to parse %q: %w", "registry", err)
 		}
 	}
 	for _, host := range b.InsecureRegistries {
@@ -129,8 +136,8 @@ func (b *Build) check() error {
 			return fmt.Errorf("failed to parse %q: %w", "registry-mirror", err)
 		}
 	}
-	if b.Timeout < time.Minute {
-		return errors.New("failed to parse \"timeout\": give 1m or more")
+	if b.Timeout < MinBuildTimeout || b.Timeout > MaxBuildTimeout {
+		return errors.New("failed to parse \"timeout\": give 1m to 24h")
 	}
 	if b.History < 0 {
 		return errors.New("failed to parse \"history\": give 0 or more")
@@ -139,6 +146,21 @@ func (b *Build) check() error {
 		if u, err := url.Parse(b.PipIndexURL); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
 			return errors.New("failed to parse \"pip-index-url\": write an http or https URL")
 		}
+	}
+	for name, limit := range b.Limits {
+		if request, ok := b.Requests[name]; ok && request.Cmp(limit) > 0 {
+			return fmt.Errorf("failed to parse %q: %v is less than the request of %v", name+"-limit", &limit, &request)
+		}
+	}
+	return nil
+}
+
+// CheckRegistry returns what is wrong with a registry that images are to be pushed to.
+func CheckRegistry(registry string) error {
+	_, err := name.NewRepository(registry+"/namespace/name", name.StrictValidation)
+	// The parser takes empty parts, and so "https:" for a host.
+	if err != nil || slices.Contains(strings.Split(registry, "/"), "") {
+		return errors.New("write a host with or without a path, without a scheme")
 	}
 	return nil
 }
@@ -152,6 +174,9 @@ func asQuantity(key string, target *corev1.ResourceList, resourceName corev1.Res
 		quantity, err := resource.ParseQuantity(raw)
 		if err != nil {
 			return fmt.Errorf("failed to parse %q: %w", key, err)
+		}
+		if quantity.Sign() <= 0 {
+			return fmt.Errorf("failed to parse %q: give more than 0", key)
 		}
 		if *target == nil {
 			*target = corev1.ResourceList{}

@@ -123,15 +123,25 @@ func (r *Runtimes) DeepCopy() *Runtimes {
 	return r
 }
 
-// compareVersions puts 3.9 before 3.10.
+// compareVersions puts 3.9 before 3.10, and 3.10 before 3.10-slim.
 func compareVersions(a, b string) int {
-	as, bs := strings.Split(a, "."), strings.Split(b, ".")
-	return slices.CompareFunc(as, bs, func(x, y string) int {
-		xn, xerr := strconv.Atoi(x)
-		yn, yerr := strconv.Atoi(y)
-		if xerr != nil || yerr != nil {
-			return cmp.Compare(x, y)
-		}
-		return cmp.Compare(xn, yn)
-	})
+	separator := func(r rune) bool { return r == '.' || r == '-' }
+	as, bs := strings.FieldsFunc(a, separator), strings.FieldsFunc(b, separator)
+	return cmp.Or(slices.CompareFunc(as, bs, compareVersionParts), cmp.Compare(a, b))
+}
+
+// compareVersionParts puts numbers before words.
+func compareVersionParts(a, b string) int {
+	an, aerr := strconv.Atoi(a)
+	bn, berr := strconv.Atoi(b)
+	switch {
+	case aerr == nil && berr == nil:
+		return cmp.Compare(an, bn)
+	case aerr == nil:
+		return -1
+	case berr == nil:
+		return 1
+	default:
+		return cmp.Compare(a, b)
+	}
 }

@@ -27,7 +27,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"knative.dev/pkg/apis"
@@ -43,8 +42,7 @@ const (
 	maxVersionLength = 20
 	maxPathLength    = 512
 
-	minBuildTimeout, maxBuildTimeout = time.Minute, 24 * time.Hour
-	maxScaleToZeroGracePeriod        = time.Hour
+	maxScaleToZeroGracePeriod = time.Hour
 )
 
 var (
@@ -235,12 +233,12 @@ func (r *ResourcesSpec) validate() (errs *apis.FieldError) {
 }
 
 func (b *BuildSpec) validate() (errs *apis.FieldError) {
-	if d := b.Timeout.Duration; d < minBuildTimeout || d > maxBuildTimeout {
-		errs = errs.Also(apis.ErrOutOfBoundsValue(d, minBuildTimeout, maxBuildTimeout, "timeout"))
+	if d := b.Timeout.Duration; d < config.MinBuildTimeout || d > config.MaxBuildTimeout {
+		errs = errs.Also(apis.ErrOutOfBoundsValue(d, config.MinBuildTimeout, config.MaxBuildTimeout, "timeout"))
 	}
 	if b.Registry != "" {
-		if _, err := name.NewRepository(b.Registry+"/namespace/name", name.StrictValidation); err != nil {
-			errs = errs.Also(apis.ErrInvalidValue(b.Registry, "registry", "write a host with or without a path, without a scheme"))
+		if err := config.CheckRegistry(b.Registry); err != nil {
+			errs = errs.Also(apis.ErrInvalidValue(b.Registry, "registry", err.Error()))
 		}
 	}
 	return errs

@@ -1,0 +1,62 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package source
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// language is what differs between languages when an image is made.
+type language struct {
+	// mainFile is the file of code that comes without a path.
+	mainFile string
+	// manifest is the file that lists dependencies.
+	manifest string
+	// normalize returns the manifest's text in its one normal form, "" when it lists nothing.
+	normalize func(text string) (string, error)
+	// install writes the instructions that install what manifest lists into dependenciesPath.
+	install func(d *dockerfile, p *Plan) error
+}
+
+var languages = map[string]language{
+	"python": python,
+}
+
+func languageOf(name string) (language, error) {
+	l, ok := languages[name]
+	if !ok {
+		return language{}, failf(ReasonInvalidPlan, "language: %q is not one of: %s", name, strings.Join(slices.Sorted(maps.Keys(languages)), ", "))
+	}
+	return l, nil
+}
+
+// NormalizeDependencies returns dependencies as the language's installer reads them, in one normal form: the same
+// dependencies have the same build key, however they are written. For python that is the text of a requirements.txt;
+// text may be one, or a JSON object of names and versions.
+func NormalizeDependencies(language, text string) (string, error) {
+	l, err := languageOf(language)
+	if err != nil {
+		return "", err
+	}
+	normal, err := l.normalize(text)
+	if err != nil {
+		return "", failf(ReasonInvalidDependencies, "source.inline.dependencies: %w", err)
+	}
+	return normal, nil
+}

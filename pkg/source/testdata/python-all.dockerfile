@@ -1,0 +1,15 @@
+FROM docker.io/library/python:3.13 AS deps
+USER 0:0
+ENV SOURCE_DATE_EPOCH="315532800"
+ENV PIP_INDEX_URL="http://me:p\$ss@pypi.example.com:3141/simple" PIP_TRUSTED_HOST="pypi.example.com:3141"
+COPY requirements.txt /lambda/requirements.txt
+RUN ["python3", "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--no-input", "--root-user-action=ignore", "--target", "/lambda/deps", "-r", "/lambda/requirements.txt"]
+FROM docker.io/library/python:3.13-slim
+COPY --chown=0:0 --from=deps /lambda/deps/ /lambda/deps/
+COPY --chown=0:0 --from=registry.example.com/runtime@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa /ko-app/runtime /lambda/runtime
+COPY --chown=0:0 worker/ /lambda/worker/
+COPY --chown=0:0 function/ /lambda/function/
+ENV LAMBDA_LANGUAGE="python" HANDLER="main.handler"
+WORKDIR /lambda/function
+USER 65532:65532
+ENTRYPOINT ["/lambda/runtime"]
