@@ -155,18 +155,23 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// refusal is a plan that is not valid.
+type refusal struct {
+	change func(*Plan)
+	reason Reason
+	want   string
+}
+
+func (r refusal) check(t *testing.T) {
+	p := helloPlan(r.change)
+	wantFailure(t, p.Validate(), r.reason, r.want)
+	if _, err := p.Encode(); err == nil {
+		t.Error("Encode() writes a plan that is not valid")
+	}
+}
+
 func TestValidate(t *testing.T) {
-	inline := func(change func(*Inline)) func(*Plan) {
-		return func(p *Plan) { change(p.Source.Inline) }
-	}
-	file := func(name string) func(*Plan) {
-		return inline(func(in *Inline) { in.Files[name] = "" })
-	}
-	for name, test := range map[string]struct {
-		change func(*Plan)
-		reason Reason
-		want   string
-	}{
+	for name, test := range map[string]refusal{
 		"version":         {func(p *Plan) { p.Version = 0 }, ReasonInvalidPlan, "version: "},
 		"language":        {func(p *Plan) { p.Language = "cobol" }, ReasonInvalidPlan, `language: "cobol" is not one of: python`},
 		"no version":      {func(p *Plan) { p.LanguageVersion = "" }, ReasonInvalidPlan, "languageVersion: "},
@@ -186,24 +191,37 @@ func TestValidate(t *testing.T) {
 		"index, lines":    {func(p *Plan) { p.Index.PipIndexURL = "https://a/\nRUN" }, ReasonInvalidPlan, "index.pipIndexURL: "},
 		"rebuildToken":    {func(p *Plan) { p.RebuildToken = "\xff" }, ReasonInvalidPlan, "rebuildToken: "},
 		"secret":          {func(p *Plan) { p.Secrets = []string{"a", "../b"} }, ReasonInvalidPlan, "secrets[1]: "},
-		"no source":       {func(p *Plan) { p.Source.Inline = nil }, ReasonInvalidPlan, "source: one of inline is required"},
-		"no file":         {inline(func(in *Inline) { in.Files = nil }), ReasonInvalidPlan, "source.inline.files: "},
-		"binary":          {inline(func(in *Inline) { in.Files["a"] = "\xff" }), ReasonInvalidPlan, `source.inline.files["a"]: `},
-		"empty path":      {file(""), ReasonInvalidPath, `source.inline.files[""]: `},
-		"dot":             {file("."), ReasonInvalidPath, "without ."},
-		"parent":          {file("../a"), ReasonInvalidPath, "remove .."},
-		"inner parent":    {file("a/../b"), ReasonInvalidPath, "remove .."},
-		"absolute":        {file("/etc/passwd"), ReasonInvalidPath, "remove the leading /"},
-		"option":          {file("-r"), ReasonInvalidPath, "does not begin with -"},
-		"double slash":    {file("a//b"), ReasonInvalidPath, "double"},
-		"trailing slash":  {file("a/"), ReasonInvalidPath, "trailing /"},
-		"backslash":       {file(`a\b`), ReasonInvalidPath, "letters, digits"},
-		"line feed":       {file("a\nb"), ReasonInvalidPath, "letters, digits"},
-		"zero":            {file("a\x00b"), ReasonInvalidPath, "letters, digits"},
-		"outer space":     {file("a "), ReasonInvalidPath, "letters, digits"},
-		"long path":       {file(strings.Repeat("a/", 256) + "a"), ReasonInvalidPath, "512"},
-		"long name":       {file(strings.Repeat("a", 256)), ReasonInvalidPath, "255"},
-		"below a file":    {file("main.py/a/b"), ReasonInvalidPath, `is below "main.py"`},
+	} {
+		t.Run(name, test.check)
+	}
+}
+
+func TestValidateInline(t *testing.T) {
+	inline := func(change func(*Inline)) func(*Plan) {
+		return func(p *Plan) { change(p.Source.Inline) }
+	}
+	file := func(name string) func(*Plan) {
+		return inline(func(in *Inline) { in.Files[name] = "" })
+	}
+	for name, test := range map[string]refusal{
+		"no source":      {func(p *Plan) { p.Source.Inline = nil }, ReasonInvalidPlan, "source: one of inline is required"},
+		"no file":        {inline(func(in *Inline) { in.Files = nil }), ReasonInvalidPlan, "source.inline.files: "},
+		"binary":         {inline(func(in *Inline) { in.Files["a"] = "\xff" }), ReasonInvalidPlan, `source.inline.files["a"]: `},
+		"empty path":     {file(""), ReasonInvalidPath, `source.inline.files[""]: `},
+		"dot":            {file("."), ReasonInvalidPath, "without ."},
+		"parent":         {file("../a"), ReasonInvalidPath, "remove .."},
+		"inner parent":   {file("a/../b"), ReasonInvalidPath, "remove .."},
+		"absolute":       {file("/etc/passwd"), ReasonInvalidPath, "remove the leading /"},
+		"option":         {file("-r"), ReasonInvalidPath, "does not begin with -"},
+		"double slash":   {file("a//b"), ReasonInvalidPath, "double"},
+		"trailing slash": {file("a/"), ReasonInvalidPath, "trailing /"},
+		"backslash":      {file(`a\b`), ReasonInvalidPath, "letters, digits"},
+		"line feed":      {file("a\nb"), ReasonInvalidPath, "letters, digits"},
+		"zero":           {file("a\x00b"), ReasonInvalidPath, "letters, digits"},
+		"outer space":    {file("a "), ReasonInvalidPath, "letters, digits"},
+		"long path":      {file(strings.Repeat("a/", 256) + "a"), ReasonInvalidPath, "512"},
+		"long name":      {file(strings.Repeat("a", 256)), ReasonInvalidPath, "255"},
+		"below a file":   {file("main.py/a/b"), ReasonInvalidPath, `is below "main.py"`},
 		"dependencies": {
 			inline(func(in *Inline) { in.Dependencies = "requests" }),
 			ReasonInvalidDependencies, "source.inline.dependencies: is not in the normal form",
@@ -213,13 +231,7 @@ func TestValidate(t *testing.T) {
 			ReasonInvalidDependencies, "requirements.txt is among the files too",
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			p := helloPlan(test.change)
-			wantFailure(t, p.Validate(), test.reason, test.want)
-			if _, err := p.Encode(); err == nil {
-				t.Error("Encode() writes a plan that is not valid")
-			}
-		})
+		t.Run(name, test.check)
 	}
 }
 

@@ -121,18 +121,22 @@ func TestRunFails(t *testing.T) {
 			if code := Run(t.Context(), o, &stderr); code != test.code {
 				t.Errorf("Run() = %d, want %d", code, test.code)
 			}
-			written := readFile(t, o.FailureFile)
-			if diff := cmp.Diff(written+"\n", stderr.String()); diff != "" {
+			if diff := cmp.Diff(readFile(t, o.FailureFile)+"\n", stderr.String()); diff != "" {
 				t.Errorf("stderr (-want, +got) =\n%s", diff)
 			}
-			var failure Failure
-			if err := json.Unmarshal([]byte(written), &failure); err != nil {
-				t.Fatal("failed to read failure:", err)
-			}
-			if failure.Reason != test.reason || !strings.Contains(failure.Message, test.want) {
-				t.Errorf("failure = %+v, want %s: %s", failure, test.reason, test.want)
-			}
+			wantReport(t, stderr.Bytes(), test.reason, test.want)
 		})
+	}
+}
+
+func wantReport(t *testing.T, line []byte, reason Reason, message string) {
+	t.Helper()
+	var failure Failure
+	if err := json.Unmarshal(line, &failure); err != nil {
+		t.Fatal("failed to read failure:", err)
+	}
+	if failure.Reason != reason || !strings.Contains(failure.Message, message) {
+		t.Errorf("failure = %+v, want %s: %s", failure, reason, message)
 	}
 }
 

@@ -43,10 +43,10 @@ func propagateTaskRun(fn *v1alpha1.LambdaFunction, build *resources.Build, taskR
 		propagateImage(fn, build, taskRun)
 	case succeeded.IsFalse():
 		fn.Status.MarkBuildFailed(buildFailure(taskRun, succeeded))
-	case taskRun.Status.PodName == "" || succeeded.GetReason() == string(tektonv1.TaskRunReasonPending):
-		fn.Status.MarkBuildRunning(v1alpha1.ReasonBuildPending, fmt.Sprintf("The pod of TaskRun %q has not started.", taskRun.Name))
-	default:
+	case succeeded.GetReason() == string(tektonv1.TaskRunReasonRunning):
 		fn.Status.MarkBuildRunning(v1alpha1.ReasonBuildRunning, fmt.Sprintf("TaskRun %q is building the image.", taskRun.Name))
+	default:
+		fn.Status.MarkBuildRunning(v1alpha1.ReasonBuildPending, fmt.Sprintf("The pod of TaskRun %q has not started.", taskRun.Name))
 	}
 }
 

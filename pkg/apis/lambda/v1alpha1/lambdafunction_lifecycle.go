@@ -107,6 +107,7 @@ func (s *LambdaFunctionStatus) MarkSourceReady() {
 
 // MarkSourceFailed says that no build can be planned from the source.
 func (s *LambdaFunctionStatus) MarkSourceFailed(reason, message string) {
+	functionConditions.Manage(s).MarkUnknown(ConditionBuildReady, reason, "Without a source that can be built there is no build.")
 	functionConditions.Manage(s).MarkFalse(ConditionSourceReady, reason, "%s", message)
 }
 

@@ -376,8 +376,9 @@ var buildRefusals = []refusal{{
 var envRefusals = []refusal{{
 	name:   "no name",
 	change: withEnv(corev1.EnvVar{Value: "1"}),
-	want: "invalid value: : spec.env[0].name\nenvironment variable name must consist only of printable ASCII characters " +
-		"other than '=': environment variable names must be non-empty",
+	want: "invalid value: : spec.env[0].name\na valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', " +
+		"and must not start with a digit (e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', " +
+		"regex used for validation is '[-._a-zA-Z][-._a-zA-Z0-9]*')",
 }, {
 	name:   "Knative's own",
 	change: withEnv(corev1.EnvVar{Name: "PORT", Value: "1"}, corev1.EnvVar{Name: "K_SERVICE", Value: "1"}),
@@ -428,7 +429,9 @@ var envRefusals = []refusal{{
 }}
 
 func TestValidateLetsGo(t *testing.T) {
-	invalid := func() *LambdaFunction { return validFunction(func(fn *LambdaFunction) { fn.Spec = LambdaFunctionSpec{} }) }
+	invalid := func() *LambdaFunction {
+		return validFunction(func(fn *LambdaFunction) { fn.Spec = LambdaFunctionSpec{} })
+	}
 	deleting := invalid()
 	deleting.DeletionTimestamp = &metav1.Time{Time: time.Unix(0, 0)}
 	for _, tc := range []struct {

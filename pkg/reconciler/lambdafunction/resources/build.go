@@ -101,6 +101,13 @@ func makePlan(fn *v1alpha1.LambdaFunction, cfg *config.Config) (*source.Plan, er
 		}
 	}
 	spec := fn.Spec.Source.Inline
+	if spec == nil {
+		// Admission refuses it, where it was asked.
+		return nil, &source.Error{
+			Reason: v1alpha1.ReasonSourceInvalid,
+			Err:    fmt.Errorf("spec.source.%s is missing", v1alpha1.SourceTypeInline),
+		}
+	}
 	inline, err := source.NewInline(language, spec.Code, spec.Dependencies, spec.Files)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+
+# Copyright 2026 The Knative Lambda Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Installs the operator of this source tree, and returns when it serves.
+
+set -o errexit -o nounset -o pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=hack/environment.sh
+source hack/environment.sh
+
+readonly TIMEOUT=5m
+
+use_cluster
+
+step "build and apply the operator"
+ko apply --sbom=none -f config/
+
+step "wait until it serves"
+kubectl --namespace "${SYSTEM_NAMESPACE}" rollout status deployment \
+  --selector app.kubernetes.io/name=knative-lambda --timeout "${TIMEOUT}"
+# The webhook registers itself once it has certificates. What is applied before that is neither checked nor defaulted.
+for registration in mutatingwebhookconfiguration/webhook.lambda.knative.io \
+  validatingwebhookconfiguration/validation.webhook.lambda.knative.io \
+  validatingwebhookconfiguration/config.webhook.lambda.knative.io; do
+  kubectl wait --for=jsonpath='{.webhooks[0].clientConfig.caBundle}' --timeout "${TIMEOUT}" "${registration}" >/dev/null
+done
+
+if own_cluster; then
+  step "the operator is installed; ConfigMap config-build says where it pushes images"
+  exit
+fi
+step "point builds at the local registry"
+kubectl --namespace "${SYSTEM_NAMESPACE}" patch configmap config-build --type merge --patch-file /dev/stdin <<PATCH
+data:
+  registry: ${LOCAL_REGISTRY}/functions
+  insecure-registries: ${LOCAL_REGISTRY}
+  registry-mirror: ${LOCAL_REGISTRY}
+  kaniko-image: ${LOCAL_REGISTRY}/kaniko:latest
+PATCH
+step "the operator is installed"

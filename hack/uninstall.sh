@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+
+# Copyright 2026 The Knative Lambda Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Removes the operator. All functions go first: without it nobody could tell what became of them.
+
+set -o errexit -o nounset -o pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=hack/environment.sh
+source hack/environment.sh
+
+use_cluster
+if kubectl get customresourcedefinition lambdafunctions.lambda.knative.io >/dev/null 2>&1; then
+  kubectl delete lambdafunctions.lambda.knative.io --all --all-namespaces
+fi
+kubectl delete --ignore-not-found -f config/

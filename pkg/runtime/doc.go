@@ -1,0 +1,22 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package runtime is the supervisor of a function: it serves HTTP and
+// CloudEvents, and has a worker in the function's language run the handler.
+//
+// The contract with callers and handlers is docs/runtime.md; the one with
+// workers is docs/worker-protocol.md.
+package runtime

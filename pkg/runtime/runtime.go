@@ -1,0 +1,192 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	readHeaderTimeout = time.Minute
+	// While it drains, the server still accepts until no request has come for
+	// quietPeriod: routers learn late that it goes. lameDuck bounds that.
+	quietPeriod = 200 * time.Millisecond
+	lameDuck    = 5 * time.Second
+	// failedGrace is how long those get their answer who wait for a function
+	// that cannot be loaded.
+	failedGrace = time.Second
+)
+
+// Runtime serves one function.
+type Runtime struct {
+	options *Options
+	source  string // of reply events
+	log     *logger
+	metrics *metrics
+	pool    *pool
+
+	warm     atomic.Bool // a request has come
+	draining atomic.Bool
+	waiting  atomic.Int64
+	requests atomic.Int64 // all that have come
+}
+
+// New returns a Runtime. It starts nothing.
+func New(o Options) (*Runtime, error) {
+	if _, err := o.command(); err != nil {
+		return nil, err
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.MaxBodyBytes <= 0 {
+		o.MaxBodyBytes = defaultMaxBodyBytes
+	}
+	if o.CancelGrace <= 0 {
+		o.CancelGrace = defaultCancelGrace
+	}
+	if o.Output == nil {
+		o.Output = os.Stdout
+	}
+	r := &Runtime{
+		options: &o,
+		source:  "io.knative.lambda/" + o.Namespace + "/" + o.Name,
+		log:     newLogger(&o),
+		metrics: newMetrics(o.Name, o.Namespace),
+	}
+	r.pool = newPool(&o, r.log)
+	return r, nil
+}
+
+// Run serves until ctx is done, and then until the requests that have come are
+// answered. It fails when the handler cannot be loaded.
+func (r *Runtime) Run(ctx context.Context) error {
+	listener := r.options.Listener
+	if listener == nil {
+		var err error
+		if listener, err = net.Listen("tcp", r.options.Addr); err != nil { //nolint:noctx // it is immediate
+			return fmt.Errorf("failed to listen: %w", err)
+		}
+	}
+	base, abort := context.WithCancelCause(context.Background())
+	defer abort(nil)
+	server := r.newServer(base)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+
+	poolCtx, stopPool := context.WithCancel(context.Background())
+	defer stopPool()
+	pooled := make(chan error, 1)
+	go func() { pooled <- r.pool.run(poolCtx) }()
+
+	select {
+	case err := <-served:
+		stopPool()
+		<-pooled
+		return fmt.Errorf("failed to serve: %w", err)
+	case err := <-pooled:
+		abort(errNotReady)
+		grace, cancel := context.WithTimeout(context.Background(), failedGrace)
+		defer cancel()
+		return errors.Join(err, r.terminated(err), ignoreDeadline(server.Shutdown(grace)))
+	case <-ctx.Done():
+	}
+	r.drain()
+	err := server.Shutdown(context.Background())
+	stopPool()
+	return errors.Join(err, <-pooled)
+}
+
+func (r *Runtime) newServer(base context.Context) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler:           r,
+		Protocols:         protocols,
+		ReadHeaderTimeout: readHeaderTimeout,
+		BaseContext:       func(net.Listener) context.Context { return base },
+	}
+}
+
+// drain waits until no new requests come.
+func (r *Runtime) drain() {
+	r.draining.Store(true)
+	end := time.After(lameDuck)
+	for seen := int64(-1); seen != r.requests.Load(); {
+		seen = r.requests.Load()
+		select {
+		case <-time.After(quietPeriod):
+		case <-end:
+			return
+		}
+	}
+}
+
+// terminated leaves the reason where Kubernetes looks for it.
+func (r *Runtime) terminated(reason error) error {
+	if r.options.TerminationLog == "" {
+		return nil
+	}
+	if err := os.WriteFile(r.options.TerminationLog, []byte(reason.Error()+"\n"), 0o644); err != nil { //nolint:gosec // the kubelet reads it
+		return fmt.Errorf("failed to write the termination message: %w", err)
+	}
+	return nil
+}
+
+func ignoreDeadline(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+// ServeHTTP answers probes and scrapes, and has the function answer all else.
+func (r *Runtime) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.Method == http.MethodGet || req.Method == http.MethodHead {
+		switch req.URL.Path {
+		case "/health", "/healthz", "/readyz":
+			r.health(w)
+			return
+		case "/metrics":
+			r.metrics.serve(w, req)
+			return
+		}
+	}
+	r.requests.Add(1)
+	r.invoke(w, req)
+}
+
+func (r *Runtime) health(w http.ResponseWriter) {
+	status, text := http.StatusOK, "ok\n"
+	switch {
+	case r.draining.Load():
+		status, text = http.StatusServiceUnavailable, "draining\n"
+	case !r.pool.ready():
+		status, text = http.StatusServiceUnavailable, "the handler is not loaded yet\n"
+	}
+	w.Header().Set("Content-Type", textMediaType)
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text)) // the prober may have gone
+}

@@ -1,0 +1,39 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package workers holds the language side of the runtime: the small programs
+// that load a user's handler and run it for the supervisor.
+package workers
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+)
+
+//go:embed python/worker.py python/lambda_worker/*.py
+var files embed.FS
+
+// Files returns the files of a language's worker, to be put into one folder of
+// a function's image.
+func Files(language string) (fs.FS, error) {
+	switch language {
+	case "python":
+		return fs.Sub(files, language)
+	default:
+		return nil, fmt.Errorf("failed to find a worker: language %q is not supported", language)
+	}
+}
