@@ -19,6 +19,7 @@ package lambdafunction
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -70,10 +71,11 @@ func containerFailure(status *corev1.ContainerStatus) string {
 		if terminated == nil {
 			continue
 		}
-		if terminated.Message == "" {
+		message := strings.TrimSpace(terminated.Message)
+		if message == "" {
 			return fmt.Sprintf("The container exited with code %d (%s).", terminated.ExitCode, terminated.Reason)
 		}
-		return fmt.Sprintf("The container exited with code %d: %s", terminated.ExitCode, terminated.Message)
+		return fmt.Sprintf("The container exited with code %d: %s", terminated.ExitCode, message)
 	}
 	if waiting := status.State.Waiting; waiting != nil && slices.Contains(hopeless, waiting.Reason) {
 		return fmt.Sprintf("The container does not start: %s: %s", waiting.Reason, waiting.Message)

@@ -121,8 +121,11 @@ func makePlan(fn *v1alpha1.LambdaFunction, cfg *config.Config) (*source.Plan, er
 		RuntimeImage:    cfg.Build.RuntimeImage,
 		FetchImage:      cfg.Build.FetchImage,
 		Source:          source.Source{Inline: inline},
-		Index:           source.Index{PipIndexURL: cfg.Build.PipIndexURL},
 		RebuildToken:    fn.Annotations[lambda.RebuildAnnotationKey],
+	}
+	if plan.InstallsDependencies() {
+		// Another index is another build of what comes from there, and of nothing else.
+		plan.Index = source.Index{PipIndexURL: cfg.Build.PipIndexURL}
 	}
 	return plan, plan.Validate()
 }

@@ -88,6 +88,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func (t *transport) roundTrip(r *http.Request, backend v1alpha1.IngressBackend) (*http.Response, error) {
 	if r.Body != nil {
 		body := &freshBody{ReadCloser: r.Body}
+		r = r.WithContext(r.Context())
 		r.Body, r.GetBody = body, body.again
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), t.timeout)

@@ -14,6 +14,7 @@
 """Serves a synchronous handler."""
 
 import threading
+import time
 
 from .output import current_stream
 from .protocol import DATA, INITIAL_WINDOW, SHUTDOWN
@@ -23,12 +24,22 @@ from .worker import Head
 # A synchronous handler needs some bound where the function has none.
 DEFAULT_LIMIT = 256
 
+# How long a handler may hold up the reading before another thread takes over;
+# how long it is then taken for one that blocks, at first and at most; and for
+# how many ticks the watch goes on when nothing happens.
+_TICK = 0.001
+_FIRST_PAUSE, _LAST_PAUSE = 1.0, 64.0
+_IDLE_TICKS = 100
+
 
 class Threads:
     """Runs a handler in as many threads as there are requests, up to a limit.
 
-    The thread that reads a request runs it, too, and another one goes on
-    reading, so that a request never crosses threads.
+    The thread that reads a request runs it, too, so that a request never
+    crosses threads. While a handler blocks, another thread goes on reading.
+    For a handler that returns at once that would cost more than the handler,
+    because threads fight for the interpreter's lock: there the same thread goes
+    on, and a watch looks for handlers that block after all.
     """
 
     def __init__(self, worker, limit):
@@ -39,9 +50,14 @@ class Threads:
         self._waiting = 0
         self._started = []
         self._closed = False
+        self._blocking = False
+        self._right = []  # to go on reading: whoever takes the item has it
+        self._alarm = threading.Event()  # wakes the watch
+        self._asleep = False
 
     def serve(self):
         """Returns when the supervisor wants it and all requests are done."""
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
         self._run()
         for thread in self._started:
             thread.join()
@@ -53,13 +69,61 @@ class Threads:
             self._turn.acquire()
             with self._counts:
                 self._waiting -= 1
-            request = None if self._closed else self._next()
-            if request is None:
+            if self._closed or not self._read():
                 self._closed = True
                 self._turn.release()
                 return
-            self._hand_over()
+
+    def _read(self):
+        """Runs requests until another thread reads; False at the end."""
+        while True:
+            request = self._next()
+            if request is None:
+                return False
+            if self._blocking:
+                self._hand_over()
+                self._execute(request)
+                return True
+            right = self._right = [None]
+            if self._asleep:
+                self._alarm.set()
             self._execute(request)
+            if not _take(right):
+                return True
+
+    def _watch(self):
+        """Has another thread read when a handler holds the reading up."""
+        pause, resumed = _FIRST_PAUSE, 0.0
+        while True:
+            self._wait_for_blocking()
+            self._blocking = True
+            self._hand_over()
+            # One that blocks again as soon as it is trusted always blocks.
+            again = time.monotonic() - resumed < pause
+            pause = min(2 * pause, _LAST_PAUSE) if again else _FIRST_PAUSE
+            time.sleep(pause)
+            self._blocking = False
+            resumed = time.monotonic()
+
+    def _wait_for_blocking(self):
+        """Returns with the right of a handler that runs for longer than a tick."""
+        seen, ticks = None, 0
+        while True:
+            time.sleep(_TICK)
+            right = self._right
+            if right is not seen:
+                seen, ticks = right, 0
+            elif _take(right):
+                return
+            elif ticks < _IDLE_TICKS:
+                ticks += 1
+            else:
+                ticks = 0
+                self._alarm.clear()
+                self._asleep = True
+                if self._right is seen:  # else a request has come just now
+                    self._alarm.wait()
+                self._asleep = False
 
     def _next(self):
         while True:
@@ -73,7 +137,9 @@ class Threads:
     def _hand_over(self):
         self._turn.release()
         with self._counts:
-            if self._waiting or len(self._started) + 1 >= self.limit:
+            # One more than the limit: with all handlers running, somebody must
+            # still read what a streamed reply waits for.
+            if self._waiting or len(self._started) >= self.limit:
                 return
             thread = threading.Thread(target=self._run, name="handler-%d" % (len(self._started) + 1), daemon=True)
             self._started.append(thread)
@@ -130,6 +196,15 @@ def _pieces(head, body):
         body = loop.iterate(body)
     for item in body:
         yield from head.encode(item)
+
+
+def _take(right):
+    """Takes the only item of a list, which one thread at most can do."""
+    try:
+        right.pop()
+    except IndexError:
+        return False
+    return True
 
 
 class Credit:
