@@ -63,7 +63,7 @@ func (r *Reconciler) taskRun(ctx context.Context, fn *v1alpha1.LambdaFunction, b
 		taskRun, err = r.createTaskRun(ctx, fn, build)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("failed to get TaskRun %q: %w", name, err)
+		return nil, err
 	}
 	if !metav1.IsControlledBy(taskRun, fn) {
 		fn.Status.MarkBuildNotOwned("TaskRun", name)
@@ -82,7 +82,10 @@ func (r *Reconciler) createTaskRun(ctx context.Context, fn *v1alpha1.LambdaFunct
 	switch {
 	case apierrs.IsAlreadyExists(err):
 		// The informer is behind, or the object has not our label and belongs to somebody else.
-		return taskRuns.Get(ctx, desired.Name, metav1.GetOptions{})
+		if taskRun, err = taskRuns.Get(ctx, desired.Name, metav1.GetOptions{}); err != nil {
+			return nil, fmt.Errorf("failed to get TaskRun %q: %w", desired.Name, err)
+		}
+		return taskRun, nil
 	case err != nil:
 		recorder.Eventf(fn, corev1.EventTypeWarning, "CreationFailed", "Failed to create TaskRun %q: %v", desired.Name, err)
 		return nil, fmt.Errorf("failed to create TaskRun %q: %w", desired.Name, err)

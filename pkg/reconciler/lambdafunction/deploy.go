@@ -46,7 +46,7 @@ func (r *Reconciler) reconcileService(ctx context.Context, fn *v1alpha1.LambdaFu
 		service, err = r.createService(ctx, fn)
 	}
 	if err != nil {
-		return markRefused(fn, fmt.Errorf("failed to get Knative Service %q: %w", names.Service(fn), err))
+		return markRefused(fn, err)
 	}
 	if !metav1.IsControlledBy(service, fn) {
 		fn.Status.MarkServiceNotOwned(service.Name)
@@ -78,7 +78,10 @@ func (r *Reconciler) createService(ctx context.Context, fn *v1alpha1.LambdaFunct
 	switch {
 	case apierrs.IsAlreadyExists(err):
 		// The informer is behind, or the object has not our label.
-		return services.Get(ctx, desired.Name, metav1.GetOptions{})
+		if service, err = services.Get(ctx, desired.Name, metav1.GetOptions{}); err != nil {
+			return nil, fmt.Errorf("failed to get Knative Service %q: %w", desired.Name, err)
+		}
+		return service, nil
 	case err != nil:
 		recorder.Eventf(fn, corev1.EventTypeWarning, "CreationFailed", "Failed to create Knative Service %q: %v", desired.Name, err)
 		return nil, fmt.Errorf("failed to create Knative Service %q: %w", desired.Name, err)

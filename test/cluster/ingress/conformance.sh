@@ -33,9 +33,8 @@ trap 'kubectl delete namespace "${namespace}" --ignore-not-found' EXIT
 kubectl create namespace "${namespace}"
 
 node="$(kubectl get nodes -o jsonpath='{.items[0].status.addresses[?(@.type=="InternalIP")].address}')"
-go test -tags=e2e -count=1 -timeout=30m -parallel=8 "$@" ./conformance \
+go test -tags=e2e -count=1 -timeout=30m -parallel=8 -skip='^TestConformance$/^tls$' "$@" ./conformance \
   --dockerrepo="${KO_DOCKER_REPO}" \
   --ingressClass=lambda.ingress.networking.knative.dev \
   --ingressendpoint="${node}" \
-  --enable-beta \
-  --skip-tests=tls
+  --enable-beta

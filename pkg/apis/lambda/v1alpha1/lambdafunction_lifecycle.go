@@ -139,8 +139,9 @@ func (s *LambdaFunctionStatus) MarkBuildReady() {
 	functionConditions.Manage(s).MarkTrue(ConditionBuildReady)
 }
 
-// MarkWaitingForBuild says that nothing can be deployed before the first build has ended.
+// MarkWaitingForBuild says that there is no Knative Service, and none can be made before a build has ended.
 func (s *LambdaFunctionStatus) MarkWaitingForBuild() {
+	s.URL, s.Address, s.ServiceStatus = nil, nil, nil
 	const message = "The first image is not built yet."
 	functionConditions.Manage(s).MarkUnknown(ConditionDeployReady, ReasonWaitingForBuild, message)
 	functionConditions.Manage(s).MarkUnknown(ConditionServiceReady, ReasonWaitingForBuild, message)

@@ -92,7 +92,10 @@ func TestBuildKeyChanges(t *testing.T) {
 		{name: "base image", runtimes: `{default: "3.13", versions: {"3.13": {baseImage: "registry.example.com/python:3.13"}}}`},
 		{name: "runtime image", build: map[string]string{"runtime-image": "registry.example.com/runtime:2"}},
 		{name: "fetch image", build: map[string]string{"fetch-image": "registry.example.com/fetch:2"}},
-		{name: "package index", build: map[string]string{"pip-index-url": "https://pip.example.com/simple"}},
+		{
+			name: "package index", options: []FunctionOption{WithDependencies("requests==2.32.3")},
+			build: map[string]string{"pip-index-url": "https://pip.example.com/simple"},
+		},
 	} {
 		key := tc.key(t)
 		if other, ok := seen[key]; ok {
@@ -117,6 +120,7 @@ func TestBuildKeyStays(t *testing.T) {
 		{name: "the same registry", options: []FunctionOption{WithRegistry("registry.example.com/functions")}},
 		{name: "the version by name", options: []FunctionOption{WithVersion("3.13")}},
 		{name: "dependencies that list nothing", options: []FunctionOption{WithDependencies("# none yet\n")}},
+		{name: "package index that nothing comes from", build: map[string]string{"pip-index-url": "https://pip.example.com/simple"}},
 		{name: "how a build is run", build: map[string]string{
 			"kaniko-image": "registry.example.com/kaniko:2", "timeout": "1h", "history": "0", "cpu-limit": "2",
 			"insecure-registries": "registry.example.com", "registry-mirror": "mirror.example.com", "registry-secret": "push",

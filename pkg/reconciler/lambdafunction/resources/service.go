@@ -143,11 +143,3 @@ func mergeResources(into, from corev1.ResourceList) corev1.ResourceList {
 	}
 	return into
 }
-
-// MainImage is the image that the Knative Service's next Revision runs.
-func MainImage(service *servingv1.Service) string {
-	if len(service.Spec.Template.Spec.Containers) == 0 {
-		return ""
-	}
-	return service.Spec.Template.Spec.Containers[0].Image
-}
