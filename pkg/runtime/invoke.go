@@ -35,7 +35,7 @@ import (
 
 const (
 	successType       = "io.knative.lambda.response.success"
-	correlationHeader = "X-Correlation-Id"
+	correlationHeader = "X-Correlation-ID"
 	maxCorrelation    = 256
 )
 
@@ -49,7 +49,6 @@ type invocation struct {
 	deadline time.Time
 	cold     bool
 	worker   *worker
-	status   int
 }
 
 func (r *Runtime) newInvocation(req *http.Request) *invocation {

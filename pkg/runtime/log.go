@@ -86,7 +86,6 @@ func (l *logger) write(n line, origin *callInfo) {
 	_, _ = l.out.Write(l.buf.Bytes()) // there is nowhere to say that the log is gone
 }
 
-func (l *logger) info(message string)  { l.write(line{Level: levelInfo, Message: message}, nil) }
 func (l *logger) warn(message string)  { l.write(line{Level: levelWarn, Message: message}, nil) }
 func (l *logger) error(message string) { l.write(line{Level: levelError, Message: message}, nil) }
 

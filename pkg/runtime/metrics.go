@@ -73,7 +73,7 @@ func (m *metrics) observe(inv *invocation, status int, failed *httpError) {
 	if inv.cold {
 		m.coldStarts.Add(1)
 	}
-	code := ""
+	var code string
 	switch {
 	case failed != nil:
 		code = failed.code

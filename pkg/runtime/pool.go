@@ -56,7 +56,7 @@ func (p *pool) run(ctx context.Context) error {
 		started := time.Now()
 		err := p.runOne(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the worker was told to end
 		}
 		if failed := (*loadError)(nil); errors.As(err, &failed) {
 			return err

@@ -85,7 +85,7 @@ func startWorker(o *Options, log *logger) (*worker, error) {
 		done:    make(chan struct{}),
 	}
 	w.session = newSession(ours, w)
-	w.process = exec.Command(command[0], command[1:]...) //nolint:noctx // it outlives every request and is told when to stop
+	w.process = exec.Command(command[0], command[1:]...) //nolint:noctx,gosec // the command is the operator's; it outlives every request and is told when to stop
 	w.process.Dir = o.FunctionDir
 	w.process.Env = append(os.Environ(),
 		"LAMBDA_FUNCTION_DIR="+o.FunctionDir,
@@ -256,7 +256,7 @@ func (w *worker) shutdown(ctx context.Context) {
 // rss returns the resident memory of the process in MiB, or 0 where the system
 // does not tell.
 func (w *worker) rss() float64 {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", w.process.Process.Pid))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", w.process.Process.Pid)) //nolint:gosec // a process id is a number
 	if err != nil {
 		return 0
 	}

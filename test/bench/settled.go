@@ -25,6 +25,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -72,7 +73,7 @@ func measureSettled(ctx context.Context, b *bench, r *report) error {
 		return false
 	})
 	r.add(fmt.Sprintf("writes by the operator, settled for %v", b.settled), writes.String(), "", "")
-	r.add("renewals of leases meanwhile", fmt.Sprint(leases), "", "")
+	r.add("renewals of leases meanwhile", strconv.Itoa(leases), "", "")
 	if len(writes) > 0 {
 		r.fault("the operator wrote although nothing was to be done: %s", writes)
 	}

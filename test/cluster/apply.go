@@ -20,10 +20,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
@@ -38,6 +40,12 @@ import (
 )
 
 var crdKind = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
+
+// platformNamespaces are those of what the cluster brings. What its users add is theirs to look after: a function that
+// does not start is no fault of the cluster.
+var platformNamespaces = []string{
+	metav1.NamespaceSystem, "ingress-system", "tekton-pipelines", "knative-serving", "knative-eventing",
+}
 
 // client is the cluster's administrator.
 type client struct {
@@ -144,7 +152,7 @@ func (k *client) unavailable(ctx context.Context) error {
 	}
 	var missing []string
 	for _, d := range deployments.Items {
-		if !available(&d) {
+		if slices.Contains(platformNamespaces, d.Namespace) && !available(&d) {
 			missing = append(missing, d.Namespace+"/"+d.Name)
 		}
 	}
@@ -170,30 +178,35 @@ func available(d *appsv1.Deployment) bool {
 	return false
 }
 
-// silentWebhooks lists the webhooks that the API server cannot call yet.
+// silentWebhooks lists the platform's webhooks that the API server cannot call yet.
 func (k *client) silentWebhooks(ctx context.Context) ([]string, error) {
-	var silent []string
 	mutating, err := k.typed.AdmissionregistrationV1().MutatingWebhookConfigurations().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("failed to list webhooks: %w", err)
-	}
-	for _, configuration := range mutating.Items {
-		for _, webhook := range configuration.Webhooks {
-			if len(webhook.ClientConfig.CABundle) == 0 {
-				silent = append(silent, webhook.Name)
-			}
-		}
 	}
 	validating, err := k.typed.AdmissionregistrationV1().ValidatingWebhookConfigurations().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("failed to list webhooks: %w", err)
 	}
+	var silent []string
+	for _, configuration := range mutating.Items {
+		for _, webhook := range configuration.Webhooks {
+			if isSilent(webhook.ClientConfig) {
+				silent = append(silent, webhook.Name)
+			}
+		}
+	}
 	for _, configuration := range validating.Items {
 		for _, webhook := range configuration.Webhooks {
-			if len(webhook.ClientConfig.CABundle) == 0 {
+			if isSilent(webhook.ClientConfig) {
 				silent = append(silent, webhook.Name)
 			}
 		}
 	}
 	return silent, nil
+}
+
+func isSilent(webhook admissionv1.WebhookClientConfig) bool {
+	ours := webhook.Service != nil && slices.Contains(platformNamespaces, webhook.Service.Namespace)
+	return ours && len(webhook.CABundle) == 0
 }

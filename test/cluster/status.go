@@ -54,10 +54,22 @@ func (c *cluster) status(ctx context.Context, out io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("failed to print: %w", err)
 	}
-	if err := c.check(ctx); err != nil {
+	if err := c.whole(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errNotUp, err)
 	}
 	return nil
+}
+
+// whole says what is missing of the cluster, daemons and pods.
+func (c *cluster) whole(ctx context.Context) error {
+	if err := c.check(ctx); err != nil {
+		return err
+	}
+	k, err := c.client()
+	if err != nil {
+		return err
+	}
+	return k.unavailable(ctx)
 }
 
 func (c *cluster) deploymentStatus(ctx context.Context, table io.Writer) error {

@@ -56,8 +56,7 @@ func (c *cluster) up(ctx context.Context, p *progress, languages []string) error
 	}
 	broken := c.check(ctx)
 	if broken == nil {
-		p.step("the cluster is up")
-		return c.addRuntimes(ctx, p, runtimes)
+		return c.resume(ctx, p, runtimes)
 	}
 	if _, err := os.Stat(c.state); err == nil {
 		p.step("clear what an earlier run left: %v", broken)
@@ -75,8 +74,15 @@ func (c *cluster) up(ctx context.Context, p *progress, languages []string) error
 	return c.create(ctx, p, made)
 }
 
-// addRuntimes gives a cluster that is up the images it was made without.
-func (c *cluster) addRuntimes(ctx context.Context, p *progress, runtimes []image) error {
+// resume waits until a cluster that runs serves, and gives it the images it was made without.
+func (c *cluster) resume(ctx context.Context, p *progress, runtimes []image) error {
+	k, err := c.client()
+	if err != nil {
+		return err
+	}
+	if err := k.waitAvailable(ctx); err != nil {
+		return err
+	}
 	images, err := c.openImages()
 	if err != nil {
 		return err
@@ -85,7 +91,11 @@ func (c *cluster) addRuntimes(ctx context.Context, p *progress, runtimes []image
 	if err != nil {
 		return err
 	}
-	return images.publish(ctx, digests)
+	if err := images.publish(ctx, digests); err != nil {
+		return err
+	}
+	p.step("the cluster is up")
+	return nil
 }
 
 // made is what a cluster is started from.
@@ -258,7 +268,8 @@ var components = []string{
 	"kubelet", "kube-proxy",
 }
 
-// check says what is wrong with the cluster, if anything is.
+// check says what is wrong with the cluster's daemons, if anything is. Pods are not its business: kubelet starts them
+// again, which is no reason for up to start all over.
 func (c *cluster) check(ctx context.Context) error {
 	if _, err := os.Stat(c.path("complete")); err != nil {
 		return errors.New("no cluster was completed")
@@ -280,9 +291,12 @@ func (c *cluster) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	readyCtx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	return errors.Join(k.ready(ctx), k.unavailable(ctx))
+	if err := k.ready(readyCtx); err != nil {
+		return fmt.Errorf("the API server is not ready: %w", err)
+	}
+	return nil
 }
 
 // running finds the daemons. Of what a daemon started, and so carries its name too, it is the oldest.

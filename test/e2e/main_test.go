@@ -39,7 +39,7 @@ var (
 
 func TestMain(m *testing.M) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	interrupted, caller = ctx, test.NewHTTPClient()
+	interrupted, caller = ctx, test.NewHTTPClient() //nolint:fatcontext // it is set once, before any test
 	var err error
 	if clients, err = test.NewClients(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -114,7 +114,7 @@ func Append(dst []byte, f *Frame) ([]byte, error) {
 	if size > MaxPayload {
 		return dst, fmt.Errorf("%w: payload of %d bytes is over the limit of %d", ErrMalformed, size, MaxPayload)
 	}
-	dst = binary.BigEndian.AppendUint32(dst, uint32(size)) //nolint:gosec // bounded above
+	dst = binary.BigEndian.AppendUint32(dst, uint32(size))
 	dst = append(dst, byte(f.Type), byte(f.Kind))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(f.Flags))
 	dst = binary.BigEndian.AppendUint32(dst, f.Stream)

@@ -35,10 +35,7 @@ type wantCondition struct {
 	reason, message string
 }
 
-var (
-	wantTrue    = wantCondition{status: corev1.ConditionTrue}
-	wantInitial = wantCondition{status: corev1.ConditionUnknown}
-)
+var wantTrue = wantCondition{status: corev1.ConditionTrue}
 
 func wantFalse(reason, message string) wantCondition {
 	return wantCondition{corev1.ConditionFalse, reason, message}

@@ -83,6 +83,11 @@ func WithTaskRunStarted(at time.Time) TaskRunOption {
 	return func(tr *tektonv1.TaskRun) { tr.Status.StartTime = &metav1.Time{Time: at} }
 }
 
+// WithTaskRunPod is a TaskRun that has its pod.
+func WithTaskRunPod(tr *tektonv1.TaskRun) {
+	tr.Status.PodName = tr.Name + "-pod"
+}
+
 // WithTaskRunOngoing is a TaskRun that goes on, for Tekton's reason.
 func WithTaskRunOngoing(reason string) TaskRunOption {
 	return withSucceeded(corev1.ConditionUnknown, reason, "")
@@ -116,7 +121,7 @@ func WithTaskRunResult(name, value string) TaskRunOption {
 // WithTaskRunStep adds a step that ended.
 func WithTaskRunStep(name string, exitCode int32) TaskRunOption {
 	return func(tr *tektonv1.TaskRun) {
-		tr.Status.PodName = tr.Name + "-pod"
+		WithTaskRunPod(tr)
 		tr.Status.Steps = append(tr.Status.Steps, tektonv1.StepState{
 			Name: name, Container: "step-" + name,
 			ContainerState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: exitCode}},
