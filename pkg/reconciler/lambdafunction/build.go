@@ -35,13 +35,16 @@ import (
 
 // reconcileBuild makes sure that the image of the build key is there, or is being made by exactly one TaskRun.
 func (r *Reconciler) reconcileBuild(ctx context.Context, fn *v1alpha1.LambdaFunction, build *resources.Build) error {
-	if err := r.retireBuilds(ctx, fn, names.Build(fn, build.Key())); err != nil {
-		return err
-	}
-	if fn.Status.Built(build.Key()) {
+	built := fn.Status.Built(build.Key())
+	if built {
 		// The TaskRun may be gone by now: what it made is not.
 		fn.Status.MarkBuildReady()
-		return nil
+	} else {
+		// Whatever fails from here on, what an older spec left behind must not be taken for this one's.
+		fn.Status.MarkBuildRunning(v1alpha1.ReasonBuildPending, "The TaskRun is being made.")
+	}
+	if err := r.retireBuilds(ctx, fn, names.Build(fn, build.Key())); err != nil || built {
+		return err
 	}
 	taskRun, err := r.taskRun(ctx, fn, build)
 	if err != nil {

@@ -43,6 +43,7 @@ func (r *Reconciler) reconcileService(ctx context.Context, fn *v1alpha1.LambdaFu
 		fn.Status.MarkWaitingForBuild()
 		return nil
 	case apierrs.IsNotFound(err):
+		fn.Status.MarkDeploying()
 		service, err = r.createService(ctx, fn)
 	}
 	if err != nil {
@@ -96,6 +97,7 @@ func (r *Reconciler) updateService(ctx context.Context, fn *v1alpha1.LambdaFunct
 	if equality.Semantic.DeepEqual(desired, existing) {
 		return existing, nil
 	}
+	fn.Status.MarkDeploying()
 	updated, err := r.serving.ServingV1().Services(fn.Namespace).Update(ctx, desired, metav1.UpdateOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("failed to update Knative Service %q: %w", desired.Name, err)

@@ -58,18 +58,17 @@ var _ lambdafunctionreconciler.Interface = (*Reconciler)(nil)
 func (r *Reconciler) ReconcileKind(ctx context.Context, fn *v1alpha1.LambdaFunction) reconciler.Event {
 	ctx, cancel := context.WithTimeout(ctx, reconciler.DefaultTimeout)
 	defer cancel()
-	defer fn.Status.SetPhase()
+	defer fn.Status.Summarize()
 
 	build, err := planBuild(ctx, fn)
 	if err != nil {
 		return err
 	}
+	var buildErr error
 	if build != nil {
-		if err := r.reconcileBuild(ctx, fn, build); err != nil {
-			return err
-		}
+		buildErr = r.reconcileBuild(ctx, fn, build)
 	}
-	return r.reconcileService(ctx, fn, build)
+	return errors.Join(buildErr, r.reconcileService(ctx, fn, build))
 }
 
 // planBuild returns the build of the present spec, or nil where there cannot be one; the conditions say why.

@@ -78,12 +78,15 @@ const (
 // configurationOutOfDate is Knative's reason for a Configuration that has not seen the Service's last change.
 const configurationOutOfDate = "OutOfDate"
 
-var functionConditions = apis.NewLivingConditionSet(
+// dependentConditions are what Ready is made of, in the order in which one is the cause of the next.
+var dependentConditions = []apis.ConditionType{
 	ConditionSourceReady,
 	ConditionBuildReady,
 	ConditionDeployReady,
 	ConditionServiceReady,
-)
+}
+
+var functionConditions = apis.NewLivingConditionSet(dependentConditions...)
 
 // GetConditionSet implements duckv1.KRShaped.
 func (*LambdaFunction) GetConditionSet() apis.ConditionSet {
@@ -147,6 +150,11 @@ func (s *LambdaFunctionStatus) MarkWaitingForBuild() {
 	functionConditions.Manage(s).MarkUnknown(ConditionServiceReady, ReasonWaitingForBuild, message)
 }
 
+// MarkDeploying says that the Knative Service is not yet what the spec wants. It stands where making it so fails.
+func (s *LambdaFunctionStatus) MarkDeploying() {
+	functionConditions.Manage(s).MarkUnknown(ConditionDeployReady, ReasonDeploying, "The Knative Service is being brought up to date.")
+}
+
 // MarkServiceNotOwned says that a Knative Service of the function's name belongs to somebody else.
 func (s *LambdaFunctionStatus) MarkServiceNotOwned(name string) {
 	functionConditions.Manage(s).MarkFalse(ConditionDeployReady, ReasonNotOwned,
@@ -207,9 +215,26 @@ func (s *LambdaFunctionStatus) PropagateService(service *servingv1.Service, depl
 	}
 }
 
-// SetPhase derives the phase from the conditions.
-func (s *LambdaFunctionStatus) SetPhase() {
+// Summarize derives Ready and the phase from the other conditions, once all of them are set.
+func (s *LambdaFunctionStatus) Summarize() {
+	// Left to the condition set, the reason of Ready is that of the condition that changed last: of those that change
+	// at once it may be another one at the next reconcile.
+	if c := s.cause(); c != nil {
+		functionConditions.Manage(s).SetCondition(apis.Condition{Type: ConditionReady, Status: c.Status, Reason: c.Reason, Message: c.Message})
+	}
 	s.Phase = s.derivePhase()
+}
+
+// cause returns the first condition that is False, else the first that is Unknown, else nil.
+func (s *LambdaFunctionStatus) cause() *apis.Condition {
+	for _, status := range []corev1.ConditionStatus{corev1.ConditionFalse, corev1.ConditionUnknown} {
+		for _, t := range dependentConditions {
+			if c := s.GetCondition(t); c != nil && c.Status == status {
+				return c
+			}
+		}
+	}
+	return nil
 }
 
 func (s *LambdaFunctionStatus) derivePhase() Phase {

@@ -205,6 +205,13 @@ func TestMark(t *testing.T) {
 			ConditionReady:       wantFalse(ReasonServiceRefused, foreign),
 		},
 	}, {
+		name: "deploying",
+		mark: (*LambdaFunctionStatus).MarkDeploying,
+		want: map[apis.ConditionType]wantCondition{
+			ConditionDeployReady: wantUnknown(ReasonDeploying, "The Knative Service is being brought up to date."),
+			ConditionReady:       wantUnknown(ReasonDeploying, "The Knative Service is being brought up to date."),
+		},
+	}, {
 		name: "revision failed",
 		mark: func(s *LambdaFunctionStatus) { s.MarkRevisionFailed(foreign) },
 		want: map[apis.ConditionType]wantCondition{
@@ -379,7 +386,7 @@ func TestIsReady(t *testing.T) {
 	}
 }
 
-func TestSetPhase(t *testing.T) {
+func TestSummarizePhase(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		status func() *LambdaFunctionStatus
@@ -461,11 +468,46 @@ func TestSetPhase(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			s := tc.status()
 			s.Phase = "anything"
-			s.SetPhase()
+			s.Summarize()
 			if s.Phase != tc.want {
 				t.Errorf("Phase = %q, want %q", s.Phase, tc.want)
 			}
 		})
+	}
+}
+
+// TestSummarizeReady holds that Ready does not depend on which condition changed last.
+func TestSummarizeReady(t *testing.T) {
+	marks := map[string]func(*LambdaFunctionStatus){
+		"source failed":     func(s *LambdaFunctionStatus) { s.MarkSourceFailed(ReasonSourceInvalid, "source") },
+		"build running":     func(s *LambdaFunctionStatus) { s.MarkBuildRunning(ReasonBuildRunning, "build") },
+		"build failed":      func(s *LambdaFunctionStatus) { s.MarkBuildFailed(ReasonBuildFailed, "build") },
+		"waiting for build": (*LambdaFunctionStatus).MarkWaitingForBuild,
+		"revision failed":   func(s *LambdaFunctionStatus) { s.MarkRevisionFailed("revision") },
+		"route failed": func(s *LambdaFunctionStatus) {
+			s.PropagateService(service(withConfiguration(corev1.ConditionTrue, "", ""), withRoutes(corev1.ConditionFalse, "", "route")), true)
+		},
+	}
+	for _, tc := range []struct {
+		first, second string
+		want          wantCondition
+	}{
+		{first: "source failed", second: "revision failed", want: wantFalse(ReasonSourceInvalid, "source")},
+		{first: "build running", second: "waiting for build", want: wantUnknown(ReasonBuildRunning, "build")},
+		{first: "build running", second: "revision failed", want: wantFalse(ReasonRevisionFailed, "revision")},
+		{first: "build failed", second: "waiting for build", want: wantFalse(ReasonBuildFailed, "build")},
+		{first: "build failed", second: "route failed", want: wantFalse(ReasonBuildFailed, "build")},
+	} {
+		for _, order := range [][]string{{tc.first, tc.second}, {tc.second, tc.first}} {
+			t.Run(order[0]+", then "+order[1], func(t *testing.T) {
+				s := serving()
+				for _, mark := range order {
+					marks[mark](s)
+				}
+				s.Summarize()
+				checkConditions(t, s, map[apis.ConditionType]wantCondition{ConditionReady: tc.want})
+			})
+		}
 	}
 }
 

@@ -19,9 +19,11 @@ package v1alpha1
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	faketektonclient "github.com/tektoncd/pipeline/pkg/client/injection/client/fake"
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgotesting "k8s.io/client-go/testing"
@@ -97,7 +99,7 @@ func admit(action clientgotesting.Action) (handled bool, ret runtime.Object, err
 	}
 	if v, ok := object.(apis.Validatable); ok {
 		if err := v.Validate(ctx).Filter(apis.ErrorLevel); err != nil {
-			return true, nil, err
+			return true, nil, apierrs.NewBadRequest(fmt.Sprintf("admission webhook denied the request: validation failed: %v", err))
 		}
 	}
 	return false, nil, nil

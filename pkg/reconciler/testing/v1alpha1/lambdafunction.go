@@ -270,6 +270,11 @@ func WithRevisionFailed(message string) FunctionOption {
 	return func(fn *v1alpha1.LambdaFunction) { fn.Status.MarkRevisionFailed(message) }
 }
 
+// WithDeploying marks the deployment.
+func WithDeploying(fn *v1alpha1.LambdaFunction) {
+	fn.Status.MarkDeploying()
+}
+
 // WithService marks the deployment by what the Knative Service says; deployed is true where it has the image of the
 // present spec.
 func WithService(service *servingv1.Service, deployed bool) FunctionOption {

@@ -38,11 +38,22 @@ import (
 	lambdalisters "github.com/knative-lambda/knative-lambda-operator/pkg/client/listers/lambda/v1alpha1"
 )
 
-var clientSetSchemes = []func(*runtime.Scheme) error{
-	fakekubeclientset.AddToScheme,
-	fakelambdaclientset.AddToScheme,
-	faketektonclientset.AddToScheme,
-	fakeservingclientset.AddToScheme,
+// The schemes of the clients, and of all of them. Making one is slow, and each row needs them.
+var (
+	kubeScheme    = newScheme(fakekubeclientset.AddToScheme)
+	lambdaScheme  = newScheme(fakelambdaclientset.AddToScheme)
+	tektonScheme  = newScheme(faketektonclientset.AddToScheme)
+	servingScheme = newScheme(fakeservingclientset.AddToScheme)
+	clusterScheme = newScheme(fakekubeclientset.AddToScheme, fakelambdaclientset.AddToScheme,
+		faketektonclientset.AddToScheme, fakeservingclientset.AddToScheme)
+)
+
+func newScheme(adds ...func(*runtime.Scheme) error) *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	for _, add := range adds {
+		utilruntime.Must(add(scheme))
+	}
+	return scheme
 }
 
 // Listers are the listers of a fake cluster. Like the controller's informers they see of the children only those that
@@ -54,11 +65,7 @@ type Listers struct {
 
 // NewListers returns the listers of a cluster with the objects.
 func NewListers(objects []runtime.Object) Listers {
-	scheme := runtime.NewScheme()
-	for _, add := range clientSetSchemes {
-		utilruntime.Must(add(scheme))
-	}
-	l := Listers{cluster: rtesting.NewObjectSorter(scheme), cached: rtesting.NewObjectSorter(scheme)}
+	l := Listers{cluster: rtesting.NewObjectSorter(clusterScheme), cached: rtesting.NewObjectSorter(clusterScheme)}
 	l.cluster.AddObjects(objects...)
 	managed := labels.SelectorFromSet(labels.Set{lambda.ManagedByLabelKey: lambda.ManagedByLabelValue})
 	for _, object := range objects {
@@ -72,22 +79,22 @@ func NewListers(objects []runtime.Object) Listers {
 
 // KubeObjects are the cluster's objects of Kubernetes itself.
 func (l *Listers) KubeObjects() []runtime.Object {
-	return l.cluster.ObjectsForSchemeFunc(fakekubeclientset.AddToScheme)
+	return l.cluster.ObjectsForScheme(kubeScheme)
 }
 
 // LambdaObjects are the cluster's objects of our own API.
 func (l *Listers) LambdaObjects() []runtime.Object {
-	return l.cluster.ObjectsForSchemeFunc(fakelambdaclientset.AddToScheme)
+	return l.cluster.ObjectsForScheme(lambdaScheme)
 }
 
 // TektonObjects are the cluster's objects of Tekton.
 func (l *Listers) TektonObjects() []runtime.Object {
-	return l.cluster.ObjectsForSchemeFunc(faketektonclientset.AddToScheme)
+	return l.cluster.ObjectsForScheme(tektonScheme)
 }
 
 // ServingObjects are the cluster's objects of Knative Serving.
 func (l *Listers) ServingObjects() []runtime.Object {
-	return l.cluster.ObjectsForSchemeFunc(fakeservingclientset.AddToScheme)
+	return l.cluster.ObjectsForScheme(servingScheme)
 }
 
 func (l *Listers) indexer(object runtime.Object) cache.Indexer {

@@ -1,0 +1,191 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	_ "knative.dev/pkg/client/injection/kube/informers/admissionregistration/v1/mutatingwebhookconfiguration/fake"
+	_ "knative.dev/pkg/client/injection/kube/informers/admissionregistration/v1/validatingwebhookconfiguration/fake"
+	"knative.dev/pkg/configmap"
+	"knative.dev/pkg/controller"
+	_ "knative.dev/pkg/injection/clients/namespacedkube/informers/core/v1/secret/fake"
+	rtesting "knative.dev/pkg/reconciler/testing"
+	"knative.dev/pkg/system"
+	"knative.dev/pkg/webhook"
+	"sigs.k8s.io/yaml"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+)
+
+const shipped = "../../config"
+
+// newAdmission makes one of the controllers with a fake cluster and the ConfigMaps' defaults.
+func newAdmission(t *testing.T, constructor func(context.Context, configmap.Watcher) *controller.Impl) (context.Context, webhook.AdmissionController) {
+	t.Helper()
+	ctx, _ := rtesting.SetupFakeContext(t, func(ctx context.Context) context.Context {
+		return webhook.WithOptions(ctx, webhook.Options{ServiceName: "webhook", SecretName: "lambda-webhook-certs"})
+	})
+	impl := constructor(ctx, configmap.NewStaticWatcher(
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: config.BuildConfigName, Namespace: system.Namespace()}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: config.RuntimesConfigName, Namespace: system.Namespace()}},
+	))
+	admission, ok := impl.Reconciler.(webhook.AdmissionController)
+	if !ok {
+		t.Fatalf("%T admits nothing", impl.Reconciler)
+	}
+	return ctx, admission
+}
+
+// createRequest asks for the admission of a new object.
+func createRequest(t *testing.T, kind metav1.GroupVersionKind, object any) *admissionv1.AdmissionRequest {
+	t.Helper()
+	raw, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal("Marshal() =", err)
+	}
+	return &admissionv1.AdmissionRequest{Operation: admissionv1.Create, Kind: kind, Object: runtime.RawExtension{Raw: raw}}
+}
+
+func newFunction(language v1alpha1.Language) *v1alpha1.LambdaFunction {
+	return &v1alpha1.LambdaFunction{
+		ObjectMeta: metav1.ObjectMeta{Name: "hello", Namespace: "default"},
+		Spec: v1alpha1.LambdaFunctionSpec{
+			Source:  v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeInline, Inline: &v1alpha1.InlineSource{Code: "def handler(event): pass"}},
+			Runtime: v1alpha1.RuntimeSpec{Language: language},
+		},
+	}
+}
+
+var functionKind = metav1.GroupVersionKind{Group: "lambda.knative.io", Version: "v1alpha1", Kind: "LambdaFunction"}
+
+func TestDefaulting(t *testing.T) {
+	ctx, admission := newAdmission(t, newDefaultingController)
+	if got, want := admission.Path(), "/defaulting"; got != want {
+		t.Errorf("Path() = %q, want %q", got, want)
+	}
+	response := admission.Admit(ctx, createRequest(t, functionKind, newFunction("python3")))
+	if !response.Allowed {
+		t.Fatal("Admit() =", response.Result)
+	}
+	for _, want := range []string{`"/spec/runtime/language","value":"python"`, `"/spec/runtime/version","value":"3.13"`} {
+		if !strings.Contains(string(response.Patch), want) {
+			t.Errorf("the patch has not %s: %s", want, response.Patch)
+		}
+	}
+}
+
+func TestValidation(t *testing.T) {
+	ctx, admission := newAdmission(t, newValidationController)
+	if got, want := admission.Path(), "/validation"; got != want {
+		t.Errorf("Path() = %q, want %q", got, want)
+	}
+	if response := admission.Admit(ctx, createRequest(t, functionKind, newFunction("python"))); !response.Allowed {
+		t.Error("Admit() =", response.Result)
+	}
+	response := admission.Admit(ctx, createRequest(t, functionKind, newFunction("cobol")))
+	if response.Allowed {
+		t.Fatal("Admit() let an unknown language in")
+	}
+	if want := "invalid value: cobol: spec.runtime.language"; !strings.Contains(response.Result.Message, want) {
+		t.Errorf("Admit() = %q, want %q in it", response.Result.Message, want)
+	}
+}
+
+func TestConfigValidation(t *testing.T) {
+	ctx, admission := newAdmission(t, newConfigValidationController)
+	if got, want := admission.Path(), "/config-validation"; got != want {
+		t.Errorf("Path() = %q, want %q", got, want)
+	}
+	kind := metav1.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
+	files, err := filepath.Glob(filepath.Join(shipped, "400-config-*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("Glob() = %q, %v", files, err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal("ReadFile() =", err)
+		}
+		cm := &corev1.ConfigMap{}
+		if err := yaml.UnmarshalStrict(data, cm); err != nil {
+			t.Fatalf("Unmarshal(%s) = %v", file, err)
+		}
+		if response := admission.Admit(ctx, createRequest(t, kind, cm)); !response.Allowed {
+			t.Errorf("%s: Admit() = %v", file, response.Result)
+		}
+	}
+	for name, data := range map[string]map[string]string{
+		config.BuildConfigName:    {"registry": "https://registry.example.com"},
+		config.RuntimesConfigName: {"cobol": "{}"},
+		"config-logging":          {"loglevel.controller": "loud"},
+		"config-leader-election":  {"buckets": "0"},
+		"config-observability":    {"metrics-protocol": "pigeon"},
+	} {
+		cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: system.Namespace()}, Data: data}
+		if response := admission.Admit(ctx, createRequest(t, kind, cm)); response.Allowed {
+			t.Errorf("Admit() let %s in with %v", name, data)
+		}
+	}
+}
+
+// TestRegistrations holds what Knative fills in the rules by: the names in the manifest are those in main.go.
+func TestRegistrations(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join(shipped, "500-webhook-registrations.yaml"))
+	if err != nil {
+		t.Fatal("ReadFile() =", err)
+	}
+	main, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal("ReadFile() =", err)
+	}
+	registrations := 0
+	for document := range strings.SplitSeq(string(data), "\n---\n") {
+		var registration struct {
+			Kind     string
+			Metadata struct{ Name string }
+			Webhooks []struct{ Name string }
+		}
+		if err := yaml.Unmarshal([]byte(document), &registration); err != nil {
+			t.Fatal("Unmarshal() =", err)
+		}
+		if !strings.HasSuffix(registration.Kind, "WebhookConfiguration") {
+			continue
+		}
+		registrations++
+		name := registration.Metadata.Name
+		if len(registration.Webhooks) != 1 || registration.Webhooks[0].Name != name {
+			t.Errorf("%s has not exactly one webhook of its own name: %v", name, registration.Webhooks)
+		}
+		if !strings.Contains(string(main), `"`+name+`"`) {
+			t.Errorf("main.go makes no controller for %s", name)
+		}
+	}
+	if want := 3; registrations != want {
+		t.Errorf("%d registrations, want %d", registrations, want)
+	}
+}

@@ -1,0 +1,361 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package lambdafunction
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgotesting "k8s.io/client-go/testing"
+	rtesting "knative.dev/pkg/reconciler/testing"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
+)
+
+const (
+	beingMade     = "The TaskRun is being made."
+	podNotStarted = "The pod of TaskRun %q has not started."
+	goingOn       = "TaskRun %q is building the image."
+	goingAway     = "The cancelled TaskRun %q is going away."
+)
+
+// planRows are about the ConfigMap that the TaskRun mounts.
+func planRows() rtesting.TableTest {
+	name := taskRunName(function())
+	pending := statusUpdate(function(building(v1alpha1.ReasonBuildPending, podNotStarted)))
+	notOwned := statusUpdate(function(WithObserved(1), WithSourceReady, WithBuildNotOwned("ConfigMap", name), WithWaitingForBuild, summarized))
+	notOwnedEvent := []string{warning("InternalError", "LambdaFunction %q does not own ConfigMap %q", "hello", name)}
+	planned := statusUpdate(function(WithObserved(1), WithSourceReady,
+		WithBuildRunning(v1alpha1.ReasonBuildPending, beingMade), WithWaitingForBuild, summarized))
+	otherContent := func(cm *corev1.ConfigMap) { cm.Data = map[string]string{"plan.json": "{}"} }
+	return rtesting.TableTest{{
+		Name:              "first create",
+		Key:               key,
+		Objects:           []runtime.Object{function()},
+		WantCreates:       []runtime.Object{planOf(function()), taskRunOf(function())},
+		WantEvents:        []string{normal("Created", "Created TaskRun %q", name)},
+		WantStatusUpdates: pending,
+	}, {
+		Name:              "plan made by a reconcile that did not come to the TaskRun",
+		Key:               key,
+		Objects:           []runtime.Object{function(), planOf(function())},
+		WantCreates:       []runtime.Object{taskRunOf(function())},
+		WantEvents:        []string{normal("Created", "Created TaskRun %q", name)},
+		WantStatusUpdates: pending,
+	}, {
+		Name:              "plan that the informer has not seen",
+		Key:               key,
+		Objects:           []runtime.Object{function(), planOf(function(), WithoutLabels)},
+		WantCreates:       []runtime.Object{planOf(function()), taskRunOf(function())},
+		WantEvents:        []string{normal("Created", "Created TaskRun %q", name)},
+		WantStatusUpdates: pending,
+	}, {
+		Name:              "plan cannot be created",
+		Key:               key,
+		Objects:           []runtime.Object{function()},
+		WithReactors:      []clientgotesting.ReactionFunc{rtesting.InduceFailure("create", "configmaps")},
+		WantErr:           true,
+		WantCreates:       []runtime.Object{planOf(function())},
+		WantEvents:        []string{warning("InternalError", "failed to create ConfigMap %q: inducing failure for create configmaps", name)},
+		WantStatusUpdates: planned,
+	}, {
+		Name:              "plan that is there cannot be read",
+		Key:               key,
+		Objects:           []runtime.Object{function(), planOf(function(), WithoutLabels)},
+		WithReactors:      []clientgotesting.ReactionFunc{rtesting.InduceFailure("get", "configmaps")},
+		WantErr:           true,
+		WantCreates:       []runtime.Object{planOf(function())},
+		WantEvents:        []string{warning("InternalError", "failed to create ConfigMap %q: inducing failure for get configmaps", name)},
+		WantStatusUpdates: planned,
+	}, {
+		Name:              "plan of somebody else",
+		Key:               key,
+		Objects:           []runtime.Object{function(), planOf(function(), WithoutOwner)},
+		WantErr:           true,
+		WantEvents:        notOwnedEvent,
+		WantStatusUpdates: notOwned,
+	}, {
+		Name:              "plan of somebody else that the informer does not see",
+		Key:               key,
+		Objects:           []runtime.Object{function(), planOf(function(), WithoutOwner, WithoutLabels)},
+		WantErr:           true,
+		WantCreates:       []runtime.Object{planOf(function())},
+		WantEvents:        notOwnedEvent,
+		WantStatusUpdates: notOwned,
+	}, {
+		Name:              "plan of another content in our name",
+		Key:               key,
+		Objects:           []runtime.Object{function(), planOf(function(), otherContent)},
+		WantErr:           true,
+		WantEvents:        notOwnedEvent,
+		WantStatusUpdates: notOwned,
+	}}
+}
+
+// buildRows are about the TaskRun.
+func buildRows() rtesting.TableTest {
+	name := taskRunName(function())
+	notOwned := statusUpdate(function(WithObserved(1), WithSourceReady, WithBuildNotOwned("TaskRun", name), WithWaitingForBuild, summarized))
+	notOwnedEvent := []string{warning("InternalError", "LambdaFunction %q does not own TaskRun %q", "hello", name)}
+	planned := statusUpdate(function(WithObserved(1), WithSourceReady,
+		WithBuildRunning(v1alpha1.ReasonBuildPending, beingMade), WithWaitingForBuild, summarized))
+	started := statusUpdate(function(building(v1alpha1.ReasonBuildRunning, goingOn), startedAt(began)))
+	pending := statusUpdate(function(building(v1alpha1.ReasonBuildPending, podNotStarted), startedAt(began)))
+	return rtesting.TableTest{{
+		Name:         "TaskRun cannot be created",
+		Key:          key,
+		Objects:      []runtime.Object{function(), planOf(function())},
+		WithReactors: []clientgotesting.ReactionFunc{rtesting.InduceFailure("create", "taskruns")},
+		WantErr:      true,
+		WantCreates:  []runtime.Object{taskRunOf(function())},
+		WantEvents: []string{
+			warning("CreationFailed", "Failed to create TaskRun %q: inducing failure for create taskruns", name),
+			warning("InternalError", "failed to create TaskRun %q: inducing failure for create taskruns", name),
+		},
+		WantStatusUpdates: planned,
+	}, {
+		Name:              "TaskRun that the informer has not seen",
+		Key:               key,
+		Objects:           []runtime.Object{function(), planOf(function()), taskRunOf(function(), WithoutLabels, running)},
+		WantCreates:       []runtime.Object{taskRunOf(function())},
+		WantStatusUpdates: started,
+	}, {
+		Name:              "TaskRun that is there cannot be read",
+		Key:               key,
+		Objects:           []runtime.Object{function(), planOf(function()), taskRunOf(function(), WithoutLabels)},
+		WithReactors:      []clientgotesting.ReactionFunc{rtesting.InduceFailure("get", "taskruns")},
+		WantErr:           true,
+		WantCreates:       []runtime.Object{taskRunOf(function())},
+		WantEvents:        []string{warning("InternalError", "failed to get TaskRun %q: inducing failure for get taskruns", name)},
+		WantStatusUpdates: planned,
+	}, {
+		Name:              "TaskRun of somebody else",
+		Key:               key,
+		Objects:           []runtime.Object{function(), planOf(function()), taskRunOf(function(), WithoutOwner, running)},
+		WantErr:           true,
+		WantEvents:        notOwnedEvent,
+		WantStatusUpdates: notOwned,
+	}, {
+		Name:              "TaskRun of somebody else that the informer does not see",
+		Key:               key,
+		Objects:           []runtime.Object{function(), planOf(function()), taskRunOf(function(), WithoutOwner, WithoutLabels)},
+		WantErr:           true,
+		WantCreates:       []runtime.Object{taskRunOf(function())},
+		WantEvents:        notOwnedEvent,
+		WantStatusUpdates: notOwned,
+	}, {
+		Name: "pod that has no node yet",
+		Key:  key,
+		Objects: []runtime.Object{
+			function(), planOf(function()),
+			taskRunOf(function(), WithTaskRunStarted(began), WithTaskRunOngoing("Pending"), WithTaskRunPod),
+		},
+		WantStatusUpdates: pending,
+	}, {
+		Name: "pod that does not fit a node",
+		Key:  key,
+		Objects: []runtime.Object{
+			function(), planOf(function()),
+			taskRunOf(function(), WithTaskRunStarted(began), WithTaskRunOngoing("ExceededNodeResources"), WithTaskRunPod),
+		},
+		WantStatusUpdates: pending,
+	}, {
+		Name:              "running",
+		Key:               key,
+		Objects:           []runtime.Object{function(), planOf(function()), taskRunOf(function(), running, WithTaskRunPod)},
+		WantStatusUpdates: started,
+	}, {
+		Name:              "succeeded",
+		Key:               key,
+		Objects:           []runtime.Object{function(building(v1alpha1.ReasonBuildRunning, goingOn)), taskRunOf(function(), succeeded)},
+		WantCreates:       []runtime.Object{serviceOf(function())},
+		WantEvents:        []string{normal("Created", "Created Knative Service %q", "hello")},
+		WantStatusUpdates: statusUpdate(function(deployed())),
+	}, {
+		Name: "succeeded, and the TaskRun is gone since",
+		Key:  key,
+		Objects: []runtime.Object{
+			function(deployed(WithServiceReady)), serviceOf(function(), WithServiceReady),
+		},
+	}, {
+		Name: "TaskRun of another spec cannot be made: what serves is not that spec",
+		Key:  key,
+		Objects: []runtime.Object{
+			function(codeA, deployed(WithServiceReady), edited(codeB)), serviceOf(function(codeA), WithServiceReady), planOf(function(codeB)),
+		},
+		WithReactors: []clientgotesting.ReactionFunc{rtesting.InduceFailure("create", "taskruns")},
+		WantErr:      true,
+		WantCreates:  []runtime.Object{taskRunOf(function(codeB))},
+		WantEvents: []string{
+			warning("CreationFailed", "Failed to create TaskRun %q: inducing failure for create taskruns", taskRunName(function(codeB))),
+			warning("InternalError", "failed to create TaskRun %q: inducing failure for create taskruns", taskRunName(function(codeB))),
+		},
+		WantStatusUpdates: statusUpdate(function(codeA, deployed(WithServiceReady), edited(codeB), WithObserved(2),
+			WithBuildRunning(v1alpha1.ReasonBuildPending, beingMade),
+			WithService(serviceOf(function(codeA), WithServiceReady), false), summarized)),
+	}, {
+		Name: "new base images are wanted",
+		Key:  key,
+		Objects: []runtime.Object{
+			function(deployed(WithServiceReady), WithRebuild("1")),
+			serviceOf(function(), WithServiceReady), taskRunOf(function(), succeeded), planOf(function()),
+		},
+		WantCreates: []runtime.Object{planOf(function(WithRebuild("1"))), taskRunOf(function(WithRebuild("1")))},
+		WantEvents:  []string{normal("Created", "Created TaskRun %q", taskRunName(function(WithRebuild("1"))))},
+		WantStatusUpdates: statusUpdate(function(deployed(WithServiceReady), WithRebuild("1"),
+			rebuilding(v1alpha1.ReasonBuildPending, podNotStarted, serviceOf(function(), WithServiceReady)))),
+	}}
+}
+
+func startedAt(at time.Time) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) { fn.Status.BuildStatus.StartedAt = &metav1.Time{Time: at} }
+}
+
+// rebuilding is a function whose TaskRun goes on while the Knative Service has the image before.
+func rebuilding(reason, format string, service *servingv1.Service) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) {
+		begun(fn)
+		fn.Status.MarkBuildRunning(reason, fmt.Sprintf(format, taskRunName(fn)))
+		fn.Status.PropagateService(service, false)
+		fn.Status.Summarize()
+	}
+}
+
+// failureRows are about builds that fail: the first of them by each cause, and then what becomes of them.
+func failureRows() rtesting.TableTest {
+	const remedy = "To build the same source again, change annotation lambda.knative.io/rebuild."
+	name := taskRunName(function())
+	fetchLog := fmt.Sprintf(`Step "fetch" ended with exit code 1; its log: kubectl logs -n default %s-pod -c step-fetch`, name)
+	buildLog := fmt.Sprintf(`Step "build" ended with exit code 2; its log: kubectl logs -n default %s-pod -c step-build`, name)
+	failed := func(reason, message string) TaskRunOption { return WithTaskRunFailed(ended, reason, message) }
+	var rows rtesting.TableTest
+	for _, tc := range []struct {
+		name            string
+		taskRun         []TaskRunOption
+		reason, message string
+	}{{
+		name: "the source is refused",
+		taskRun: []TaskRunOption{
+			failed("Failed", "\"step-fetch\" exited with code 3"), WithTaskRunStep("fetch", 3),
+			WithTaskRunResult(resources.ResultFailure, `{"reason":"SourceTooLarge","message":"100% too large"}`),
+		},
+		reason: "SourceTooLarge", message: "100% too large",
+	}, {
+		name: "the source is refused in words that are not ours",
+		taskRun: []TaskRunOption{
+			failed("Failed", ""), WithTaskRunStep("fetch", 1), WithTaskRunResult(resources.ResultFailure, "oops"),
+		},
+		reason: v1alpha1.ReasonFetchFailed, message: fetchLog,
+	}, {
+		name:    "the source is not fetched",
+		taskRun: []TaskRunOption{failed("Failed", ""), WithTaskRunStep("fetch", 1), WithTaskRunStep("build", 1)},
+		reason:  v1alpha1.ReasonFetchFailed, message: fetchLog,
+	}, {
+		name:    "the image is not built",
+		taskRun: []TaskRunOption{failed("Failed", ""), WithTaskRunStep("fetch", 0), WithTaskRunStep("build", 2)},
+		reason:  v1alpha1.ReasonBuildFailed, message: buildLog,
+	}, {
+		name:    "no step ended",
+		taskRun: []TaskRunOption{failed("PodCreationFailed", "100% full"), withStepThatNeverRan},
+		reason:  v1alpha1.ReasonBuildFailed, message: "100% full",
+	}, {
+		name:    "it took too long",
+		taskRun: []TaskRunOption{failed(string(tektonv1.TaskRunReasonTimedOut), ""), WithTaskRunStep("build", 1)},
+		reason:  v1alpha1.ReasonBuildTimeout, message: "The build took longer than 30m0s: set spec.build.timeout higher. " + remedy,
+	}, {
+		name:    "somebody cancelled it",
+		taskRun: []TaskRunOption{cancelled, WithTaskRunCancelled("")},
+		reason:  v1alpha1.ReasonBuildCancelled, message: "The build was cancelled. " + remedy,
+	}, {
+		name:    "an image of its own cannot be pulled",
+		taskRun: []TaskRunOption{failed(string(tektonv1.TaskRunReasonImagePullFailed), "no such image: 100%")},
+		reason:  v1alpha1.ReasonBuildImagePullFailed, message: "no such image: 100%",
+	}, {
+		name:    "it does not say what it pushed",
+		taskRun: []TaskRunOption{WithTaskRunSucceeded(ended), WithTaskRunResult(resources.ResultSourceRevision, "sha256:source")},
+		reason:  v1alpha1.ReasonBuildResultMissing,
+		message: fmt.Sprintf("TaskRun %q succeeded and has no result IMAGE_DIGEST: is kaniko-image in ConfigMap config-build Kaniko's?", name),
+	}} {
+		taskRun := Change(taskRunOf(function(), WithTaskRunStarted(began)), tc.taskRun...)
+		rows = append(rows, rtesting.TableRow{
+			Name:              tc.name,
+			Key:               key,
+			Objects:           []runtime.Object{function(building(v1alpha1.ReasonBuildRunning, goingOn)), planOf(function()), taskRun},
+			WantStatusUpdates: statusUpdate(function(failedBuild(tc.reason, tc.message), WithWaitingForBuild, summarized)),
+		})
+	}
+	oldService := serviceOf(function(codeA), WithServiceReady)
+	return append(rows, rtesting.TableRow{
+		Name: "the image before goes on to serve",
+		Key:  key,
+		Objects: []runtime.Object{
+			function(codeA, deployed(WithServiceReady), edited(codeB)), oldService,
+			planOf(function(codeB)), taskRunOf(function(codeB), WithTaskRunStarted(began), failed("Failed", "wrong")),
+		},
+		WantStatusUpdates: statusUpdate(function(codeA, deployed(WithServiceReady), edited(codeB),
+			failedBuild(v1alpha1.ReasonBuildFailed, "wrong"), WithService(oldService, false), summarized)),
+	}, rtesting.TableRow{
+		Name: "the failed TaskRun is deleted: another one is made",
+		Key:  key,
+		Objects: []runtime.Object{
+			function(failedBuild(v1alpha1.ReasonBuildFailed, "wrong"), WithWaitingForBuild, summarized), planOf(function()),
+		},
+		WantCreates:       []runtime.Object{taskRunOf(function())},
+		WantEvents:        []string{normal("Created", "Created TaskRun %q", name)},
+		WantStatusUpdates: statusUpdate(function(building(v1alpha1.ReasonBuildPending, podNotStarted))),
+	}, rtesting.TableRow{
+		Name: "the source is mended",
+		Key:  key,
+		Objects: []runtime.Object{
+			function(codeA, failedBuild(v1alpha1.ReasonBuildFailed, "wrong"), WithWaitingForBuild, summarized, edited(codeB)),
+			planOf(function(codeA)), taskRunOf(function(codeA), failed("Failed", "wrong")),
+		},
+		WantCreates:       []runtime.Object{planOf(function(codeB)), taskRunOf(function(codeB))},
+		WantEvents:        []string{normal("Created", "Created TaskRun %q", taskRunName(function(codeB)))},
+		WantStatusUpdates: statusUpdate(function(edited(codeB), building(v1alpha1.ReasonBuildPending, podNotStarted))),
+	})
+}
+
+// failedBuild is a function whose TaskRun failed.
+func failedBuild(reason, message string) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) {
+		begun(fn)
+		startedAt(began)(fn)
+		fn.Status.BuildStatus.CompletedAt = &metav1.Time{Time: ended}
+		fn.Status.MarkBuildFailed(reason, message)
+	}
+}
+
+func withStepThatNeverRan(tr *tektonv1.TaskRun) {
+	tr.Status.Steps = append(tr.Status.Steps, tektonv1.StepState{Name: "fetch"})
+}
+
+// TestOneTaskRunABuildKey holds that of two controllers that begin at once only one makes the TaskRun.
+func TestOneTaskRunABuildKey(t *testing.T) {
+	first, second := taskRunOf(function()), taskRunOf(function(WithEnv("A", "1"), WithGeneration(7), WithFunctionLabel("a", "b")))
+	if first.Name != second.Name {
+		t.Errorf("one build key has two TaskRuns: %q and %q", first.Name, second.Name)
+	}
+}
