@@ -74,6 +74,8 @@ var products = []product{
 var settings = map[string]map[string]string{
 	"knative-serving/config-network": {"ingress-class": "lambda.ingress.networking.knative.dev"},
 	"knative-serving/config-domain":  {domain: ""},
+	// Nothing injects sidecars here, so that a step need not wait for Tekton to have seen all containers start.
+	"tekton-pipelines/feature-flags": {"running-in-environment-with-injected-sidecars": "false"},
 }
 
 // tektonShell is the image that Tekton's manifests name for scripts.
