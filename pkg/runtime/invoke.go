@@ -48,7 +48,7 @@ type invocation struct {
 	start    time.Time
 	deadline time.Time
 	cold     bool
-	worker   *worker
+	worker   *worker // of the last call
 }
 
 func (r *Runtime) newInvocation(req *http.Request) *invocation {
@@ -157,7 +157,7 @@ func (r *Runtime) answer(ctx context.Context, w http.ResponseWriter, inv *invoca
 	if err != nil {
 		return err
 	}
-	defer r.abandon(inv.worker, c)
+	defer r.abandon(c)
 	if r.options.Envelope {
 		if err := a.collect(ctx, r.options.MaxBodyBytes); err != nil {
 			return err
@@ -166,7 +166,7 @@ func (r *Runtime) answer(ctx context.Context, w http.ResponseWriter, inv *invoca
 			return err
 		}
 	}
-	return a.write(ctx, w)
+	return a.write(ctx, w, inv.deadline)
 }
 
 // readBody reads the whole body before the function is bothered, so that slow
@@ -230,7 +230,7 @@ func (r *Runtime) call(ctx context.Context, inv *invocation, in *input) (*answer
 	}
 	a, err := r.exchange(ctx, inv, in, c, meta)
 	if err != nil {
-		r.abandon(inv.worker, c)
+		r.abandon(c)
 		return nil, nil, err
 	}
 	return a, c, nil
@@ -243,12 +243,12 @@ func (r *Runtime) begin(ctx context.Context, inv *invocation) (*call, error) {
 	if n := r.options.Concurrency; n > 0 && waiting > int64(n+r.options.Queue) {
 		return nil, errOverload
 	}
-	w, err := r.pool.get(ctx)
+	c, err := r.pool.begin(ctx, inv.info)
 	if err != nil {
 		return nil, err
 	}
-	inv.worker = w
-	return w.begin(ctx, inv.info)
+	inv.worker = c.worker
+	return c, nil
 }
 
 func (r *Runtime) exchange(ctx context.Context, inv *invocation, in *input, c *call, meta []byte) (*answer, error) {
@@ -285,14 +285,14 @@ func (r *Runtime) logged(c *call, err error) error {
 
 // abandon makes sure that a call comes to its end in the worker, and replaces
 // the worker when it does not.
-func (r *Runtime) abandon(w *worker, c *call) {
+func (r *Runtime) abandon(c *call) {
 	if !c.cancel() {
 		return
 	}
 	time.AfterFunc(r.options.CancelGrace, func() {
 		if !c.isEnded() {
 			r.log.warn(fmt.Sprintf("invocation %s does not end; replacing the worker", c.info.invocation))
-			r.pool.retire(w)
+			c.worker.retire()
 		}
 	})
 }
@@ -383,7 +383,7 @@ func (r *Runtime) callEvent(ctx context.Context, inv *invocation, in *input) (*e
 	if err != nil {
 		return nil, err
 	}
-	defer r.abandon(inv.worker, c)
+	defer r.abandon(c)
 	if err := a.collect(ctx, r.options.MaxBodyBytes); err != nil {
 		return nil, err
 	}
@@ -416,5 +416,5 @@ func (r *Runtime) writeError(w http.ResponseWriter, inv *invocation, e *httpErro
 			r.log.error(err.Error())
 		}
 	}
-	_ = a.write(inv.request.Context(), w) // it has no event and no rest, so it cannot fail
+	_ = a.write(inv.request.Context(), w, inv.deadline) // it has no event and no rest, so it cannot fail
 }

@@ -99,6 +99,12 @@ func (l *logger) printed(stream string, text []byte, origin *callInfo) {
 	l.write(line{Level: levelInfo, Message: string(text), Stream: stream}, origin)
 }
 
+// Write takes a line of the HTTP server's own log.
+func (l *logger) Write(b []byte) (int, error) {
+	l.warn(string(bytes.TrimSpace(b)))
+	return len(b), nil
+}
+
 // frame logs what the worker sent.
 func (l *logger) frame(f *protocol.Frame, origin *callInfo) {
 	if len(f.Meta) == 0 {

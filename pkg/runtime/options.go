@@ -33,6 +33,9 @@ const (
 	defaultCancelGrace  = 10 * time.Second
 )
 
+// defaultHandlers are what a language runs where the function names nothing.
+var defaultHandlers = map[string]string{"python": "main.handler"}
+
 // Options say what to run and how. FromEnv reads them from the environment of a
 // function's container.
 type Options struct {

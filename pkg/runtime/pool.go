@@ -28,58 +28,58 @@ const (
 	firstBackoff = 100 * time.Millisecond
 	lastBackoff  = 10 * time.Second
 	// A worker that lived this long did not die of its start.
-	healthyAfter  = 30 * time.Second
-	shutdownGrace = 10 * time.Second
+	healthyAfter = 30 * time.Second
 )
+
+// errRetired is why a worker ends whose successor must not wait.
+var errRetired = errors.New("the worker was replaced")
 
 // pool keeps a worker running and replaces it when it dies or hangs.
 type pool struct {
 	options *Options
 	log     *logger
+	reap    *reaper
 
 	mu      sync.Mutex
 	current *worker
 	changed chan struct{} // closed and replaced when current changes
 	retired sync.WaitGroup
-	stop    context.CancelFunc
 }
 
 func newPool(o *Options, log *logger) *pool {
-	return &pool{options: o, log: log, changed: make(chan struct{})}
+	return &pool{options: o, log: log, reap: newReaper(), changed: make(chan struct{})}
 }
 
 // run keeps a worker running until ctx is done. It fails when the handler cannot
 // be loaded.
 func (p *pool) run(ctx context.Context) error {
+	defer p.retired.Wait()
 	backoff := firstBackoff
-	for {
+	for ctx.Err() == nil {
 		started := time.Now()
 		err := p.runOne(ctx)
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the worker was told to end
-		}
 		if failed := (*loadError)(nil); errors.As(err, &failed) {
 			return err
 		}
-		if err == nil || time.Since(started) > healthyAfter {
-			backoff = firstBackoff
+		if err == nil || errors.Is(err, errRetired) {
+			continue
 		}
-		if err == nil {
-			continue // it was retired: its successor must not wait
+		if time.Since(started) > healthyAfter {
+			backoff = firstBackoff
 		}
 		p.log.error(fmt.Sprintf("the worker died: %v; restarting in %v", err, backoff))
 		select {
 		case <-time.After(backoff):
 		case <-ctx.Done():
-			return nil
 		}
 		backoff = min(2*backoff, lastBackoff)
 	}
+	return nil
 }
 
-// runOne runs a worker until it dies, which is an error, or is retired.
+// runOne runs a worker and says why it is over; nil because ctx is done.
 func (p *pool) runOne(ctx context.Context) error {
-	w, err := startWorker(p.options, p.log)
+	w, err := startWorker(p.options, p.log, p.reap)
 	if err != nil {
 		return &loadError{p.options.Handler, err.Error()}
 	}
@@ -88,39 +88,37 @@ func (p *pool) runOne(ctx context.Context) error {
 	case <-w.done:
 		return w.exitError()
 	case <-ctx.Done():
-		p.end(w)
+		w.end(ctx)
 		return nil
 	}
-	retire, cancel := context.WithCancel(ctx)
-	defer cancel()
-	p.set(w, cancel)
+	p.set(w)
+	defer p.set(nil)
 	select {
 	case <-w.done:
-		p.set(nil, nil)
 		return w.exitError()
-	case <-retire.Done():
-		p.set(nil, nil)
-		if ctx.Err() != nil {
-			p.end(w)
-			return nil
-		}
-		p.retired.Go(func() { p.endAfter(w, p.options.Timeout) })
+	case <-ctx.Done():
+		w.end(ctx)
 		return nil
+	case <-w.serving.Done():
 	}
+	select {
+	case <-w.done: // it died, which ends serving, too
+		return w.exitError()
+	default:
+	}
+	p.retired.Go(func() {
+		// No call outlives the timeout, so none needs more.
+		grace, cancel := context.WithTimeout(ctx, p.options.Timeout)
+		defer cancel()
+		w.end(grace)
+	})
+	return errRetired
 }
 
-func (p *pool) end(w *worker) { p.endAfter(w, shutdownGrace) }
-
-func (p *pool) endAfter(w *worker, grace time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	w.shutdown(ctx)
-}
-
-func (p *pool) set(w *worker, stop context.CancelFunc) {
+func (p *pool) set(w *worker) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.current, p.stop = w, stop
+	p.current = w
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
@@ -132,29 +130,25 @@ func (p *pool) ready() bool {
 	return p.current != nil
 }
 
-// get waits for a worker.
-func (p *pool) get(ctx context.Context) (*worker, error) {
+// begin opens a call at the current worker, or waits for the next one.
+func (p *pool) begin(ctx context.Context, info callInfo) (*call, error) {
+	var gone *worker
 	for {
 		p.mu.Lock()
 		w, changed := p.current, p.changed
 		p.mu.Unlock()
-		if w != nil {
-			return w, nil
+		if w == nil || w == gone {
+			select {
+			case <-changed:
+				continue
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
 		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		c, err := w.begin(ctx, info)
+		if !errors.Is(err, errWorkerGone) {
+			return c, err
 		}
-	}
-}
-
-// retire replaces a worker that does not end a call. What else it runs may
-// finish.
-func (p *pool) retire(w *worker) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.current == w {
-		p.stop()
+		gone = w // it has not seen the call, so another one may
 	}
 }

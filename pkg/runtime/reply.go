@@ -36,6 +36,13 @@ const (
 	byteMediaType = "application/octet-stream"
 )
 
+const (
+	// unboundedWrite is what a connection's buffers take without a reader.
+	unboundedWrite = 16 << 10
+	// writeGrace is for the error at the deadline itself.
+	writeGrace = 5 * time.Second
+)
+
 // answer is what a handler's reply makes for its caller.
 type answer struct {
 	status      int
@@ -103,8 +110,9 @@ func mediaTypeOf(kind protocol.Kind) string {
 	}
 }
 
-// write sends the answer.
-func (a *answer) write(ctx context.Context, w http.ResponseWriter) error {
+// write sends the answer. A client that does not read it is cut off soon after
+// the deadline.
+func (a *answer) write(ctx context.Context, w http.ResponseWriter, deadline time.Time) error {
 	h := w.Header()
 	for name, values := range a.header {
 		h[name] = values
@@ -116,6 +124,14 @@ func (a *answer) write(ctx context.Context, w http.ResponseWriter) error {
 	}
 	if a.contentType != "" && a.status != http.StatusNoContent {
 		h.Set("Content-Type", a.contentType)
+	}
+	if a.rest != nil || len(a.body) > unboundedWrite {
+		control := http.NewResponseController(w)
+		if err := control.SetWriteDeadline(deadline.Add(writeGrace)); err != nil {
+			return fmt.Errorf("failed to bound the writing of the reply: %w", err)
+		}
+		// The connection may be used again.
+		defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
 	}
 	if a.rest == nil {
 		if a.status != http.StatusNoContent && a.status != http.StatusNotModified {

@@ -20,15 +20,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime/protocol"
 )
 
 const (
 	readHeaderTimeout = time.Minute
+	// Headers become JSON, up to six times as long, and go into one frame.
+	maxHeaderBytes = protocol.MaxPayload / 8
 	// While it drains, the server still accepts until no request has come for
 	// quietPeriod: routers learn late that it goes. lameDuck bounds that.
 	quietPeriod = 200 * time.Millisecond
@@ -56,6 +61,9 @@ type Runtime struct {
 func New(o Options) (*Runtime, error) {
 	if _, err := o.command(); err != nil {
 		return nil, err
+	}
+	if o.Handler == "" {
+		o.Handler = defaultHandlers[o.Language]
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
@@ -95,6 +103,9 @@ func (r *Runtime) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 
+	if os.Getpid() == 1 {
+		go r.pool.reap.run(base.Done())
+	}
 	poolCtx, stopPool := context.WithCancel(context.Background())
 	defer stopPool()
 	pooled := make(chan error, 1)
@@ -126,6 +137,8 @@ func (r *Runtime) newServer(base context.Context) *http.Server {
 		Handler:           r,
 		Protocols:         protocols,
 		ReadHeaderTimeout: readHeaderTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          log.New(r.log, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return base },
 	}
 }

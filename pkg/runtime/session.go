@@ -51,14 +51,21 @@ type session struct {
 	spare   []byte
 	writing bool
 
-	mu    sync.Mutex
-	calls map[uint32]*call
-	last  uint32
-	err   error
+	mu      sync.Mutex
+	calls   map[uint32]*call
+	last    uint32
+	waiting int           // calls that somebody waits for
+	closed  bool          // no more calls
+	drained chan struct{} // closed when closed and nobody waits
 }
 
 func newSession(conn net.Conn, events sessionEvents) *session {
-	return &session{conn: conn, events: events, calls: make(map[uint32]*call)}
+	return &session{
+		conn:    conn,
+		events:  events,
+		calls:   make(map[uint32]*call),
+		drained: make(chan struct{}),
+	}
 }
 
 // run reads frames until the connection ends. Every call that is open then
@@ -73,12 +80,13 @@ func (s *session) run() error {
 		}
 	}
 	_ = s.conn.Close() // the reason to end is err
+	s.close()
 	s.mu.Lock()
-	s.err = errWorkerGone
 	calls := s.calls
 	s.calls = nil
 	s.mu.Unlock()
 	for _, c := range calls {
+		s.left(c)
 		c.fail(errWorkerGone)
 	}
 	if errors.Is(err, io.EOF) {
@@ -140,16 +148,47 @@ func (s *session) deliver(f *protocol.Frame) error {
 		delete(s.calls, f.Stream)
 	}
 	s.mu.Unlock()
+	if c != nil && f.Ended() {
+		s.left(c)
+	}
 	if c == nil {
 		return fmt.Errorf("%w: type %d on stream %d, which is not open", protocol.ErrMalformed, f.Type, f.Stream)
 	}
 	return c.deliver(f)
 }
 
+// close makes open fail, and drained close once nobody waits for a call.
+func (s *session) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	if s.waiting == 0 {
+		close(s.drained)
+	}
+}
+
+// left notes that nobody waits for a call any more.
+func (s *session) left(c *call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.left {
+		return
+	}
+	c.left = true
+	s.waiting--
+	if s.closed && s.waiting == 0 {
+		close(s.drained)
+	}
+}
+
 // open registers a call. release runs once the worker has ended it.
-func (s *session) open(info callInfo, release func()) (*call, error) {
+func (s *session) open(w *worker, info callInfo, release func()) (*call, error) {
 	c := &call{
 		session: s,
+		worker:  w,
 		info:    info,
 		release: release,
 		credit:  protocol.InitialWindow,
@@ -157,9 +196,10 @@ func (s *session) open(info callInfo, release func()) (*call, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil {
-		return nil, s.err
+	if s.closed {
+		return nil, errWorkerGone
 	}
+	s.waiting++
 	for {
 		s.last++
 		if _, taken := s.calls[s.last]; !taken && s.last != 0 {
@@ -223,7 +263,9 @@ func (f *failure) Error() string { return f.Message }
 // call is one request at the worker.
 type call struct {
 	session *session
+	worker  *worker
 	stream  uint32
+	left    bool // of the session: nobody waits for it
 	info    callInfo
 	release func()
 	wake    chan struct{}
@@ -372,8 +414,8 @@ func (c *call) next(ctx context.Context) (body []byte, last bool, err error) {
 		}
 		c.mu.Unlock()
 		if grant > 0 {
-			if err := c.session.send(protocol.WindowFrame(c.stream, grant)); err != nil {
-				return nil, false, err
+			if sent := c.session.send(protocol.WindowFrame(c.stream, grant)); sent != nil {
+				return nil, false, sent
 			}
 		}
 		if len(body) > 0 || last {
@@ -395,6 +437,7 @@ func (c *call) cancel() bool {
 	ended := c.ended
 	c.body, c.dropped = nil, true
 	c.mu.Unlock()
+	c.session.left(c)
 	if !ended {
 		_ = c.session.send(&protocol.Frame{Type: protocol.Cancel, Stream: c.stream}) // an empty frame fits
 	}

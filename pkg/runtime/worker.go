@@ -29,6 +29,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -37,6 +38,9 @@ import (
 
 // maxLogLine bounds a captured line; a longer one is cut into several.
 const maxLogLine = 64 << 10
+
+// exitGrace is how long a worker may take to exit when it is asked to.
+const exitGrace = 10 * time.Second
 
 // loadError says that the handler cannot be loaded, which no restart mends.
 type loadError struct {
@@ -60,15 +64,18 @@ type worker struct {
 	loaded   chan struct{}
 	isLoaded bool // of the goroutine that reads frames, and of others after done
 	done     chan struct{}
-	err      error
-	failed   *loadError
+	// serving is done when the worker takes no more calls.
+	serving context.Context //nolint:containedctx // it is the worker's life, not a request's
+	retire  context.CancelFunc
+	err     error
+	failed  *loadError
 
 	// slots bounds the calls at once; nil is no limit.
 	slots *semaphore.Weighted
 }
 
 // startWorker starts a process. Its end of the socket pair is descriptor 3.
-func startWorker(o *Options, log *logger) (*worker, error) {
+func startWorker(o *Options, log *logger, reap *reaper) (*worker, error) {
 	command, err := o.command()
 	if err != nil {
 		return nil, err
@@ -84,6 +91,7 @@ func startWorker(o *Options, log *logger) (*worker, error) {
 		loaded:  make(chan struct{}),
 		done:    make(chan struct{}),
 	}
+	w.serving, w.retire = context.WithCancel(context.Background())
 	w.session = newSession(ours, w)
 	w.process = exec.Command(command[0], command[1:]...) //nolint:noctx,gosec // the command is the operator's; it outlives every request and is told when to stop
 	w.process.Dir = o.FunctionDir
@@ -98,7 +106,7 @@ func startWorker(o *Options, log *logger) (*worker, error) {
 	w.process.ExtraFiles = []*os.File{theirs}
 	// Of its own group, so that Ctrl-C on a laptop reaches the supervisor only.
 	w.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := w.start(); err != nil {
+	if err := w.start(reap); err != nil {
 		_ = ours.Close()
 		return nil, fmt.Errorf("failed to start the worker: %w", err)
 	}
@@ -129,7 +137,7 @@ func socketPair() (net.Conn, *os.File, error) {
 }
 
 // start starts the process and what reads from it.
-func (w *worker) start() error {
+func (w *worker) start(reap *reaper) error {
 	var outputs sync.WaitGroup
 	for _, out := range []struct {
 		set  *io.Writer
@@ -146,7 +154,7 @@ func (w *worker) start() error {
 			w.capture(read, out.name)
 		})
 	}
-	if err := w.process.Start(); err != nil {
+	if err := reap.start(w.process); err != nil {
 		return err
 	}
 	go func() {
@@ -154,8 +162,9 @@ func (w *worker) start() error {
 		if reads != nil {
 			_ = w.process.Process.Kill() // what it sends is no protocol; it cannot be served
 		}
-		waits := w.process.Wait()
+		waits := reap.wait(w.process)
 		w.err = errors.Join(reads, waits)
+		w.retire()
 		close(w.done)
 		outputs.Wait()
 	}()
@@ -227,28 +236,48 @@ func orExited(err error) error {
 	return err
 }
 
-// begin takes a slot and opens a call.
+// begin takes a slot and opens a call. It fails with errWorkerGone when the
+// worker takes no more calls.
 func (w *worker) begin(ctx context.Context, info callInfo) (*call, error) {
 	if w.slots == nil {
-		return w.session.open(info, func() {})
+		return w.session.open(w, info, func() {})
 	}
-	if err := w.slots.Acquire(ctx, 1); err != nil {
-		return nil, context.Cause(ctx)
+	if !w.slots.TryAcquire(1) {
+		if err := w.waitForSlot(ctx); err != nil {
+			return nil, err
+		}
 	}
-	c, err := w.session.open(info, func() { w.slots.Release(1) })
+	c, err := w.session.open(w, info, func() { w.slots.Release(1) })
 	if err != nil {
 		w.slots.Release(1)
 	}
 	return c, err
 }
 
-// shutdown asks the worker to finish and kills it when ctx is done.
-func (w *worker) shutdown(ctx context.Context) {
+func (w *worker) waitForSlot(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(w.serving, func() { cancel(errWorkerGone) })
+	defer stop()
+	if w.slots.Acquire(ctx, 1) != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// end stops the worker: once nobody waits for one of its calls, or ctx is done,
+// it is asked to exit, and killed if it does not.
+func (w *worker) end(ctx context.Context) {
+	w.session.close()
+	select {
+	case <-w.session.drained:
+	case <-ctx.Done():
+	}
 	_ = w.session.send(&protocol.Frame{Type: protocol.Shutdown}) // an empty frame fits
 	select {
 	case <-w.done:
-	case <-ctx.Done():
-		_ = w.process.Process.Kill()
+	case <-time.After(exitGrace):
+		_ = w.process.Process.Kill() // it may have exited just now
 		<-w.done
 	}
 }

@@ -118,7 +118,7 @@ func Append(dst []byte, f *Frame) ([]byte, error) {
 	dst = append(dst, byte(f.Type), byte(f.Kind))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(f.Flags))
 	dst = binary.BigEndian.AppendUint32(dst, f.Stream)
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(f.Meta))) //nolint:gosec // bounded above
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(f.Meta)))
 	dst = append(dst, f.Meta...)
 	return append(dst, f.Body...), nil
 }
