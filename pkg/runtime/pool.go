@@ -123,11 +123,21 @@ func (p *pool) set(w *worker) {
 	p.changed = make(chan struct{})
 }
 
-// ready reports whether a worker has loaded the handler.
-func (p *pool) ready() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.current != nil
+// awaitReady reports whether a worker has loaded the handler, now or before ctx is done.
+func (p *pool) awaitReady(ctx context.Context) bool {
+	for {
+		p.mu.Lock()
+		ready, changed := p.current != nil, p.changed
+		p.mu.Unlock()
+		if ready {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 // begin opens a call at the current worker, or waits for the next one.

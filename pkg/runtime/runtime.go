@@ -41,6 +41,8 @@ const (
 	// failedGrace is how long those get their answer who wait for a function
 	// that cannot be loaded.
 	failedGrace = time.Second
+	// maxProbe is how long a probe waits for the handler to be loaded. It is less than the second that probers wait.
+	maxProbe = 700 * time.Millisecond
 )
 
 // Runtime serves one function.
@@ -180,7 +182,7 @@ func (r *Runtime) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.Method == http.MethodGet || req.Method == http.MethodHead {
 		switch req.URL.Path {
 		case "/health", "/healthz", "/readyz":
-			r.health(w)
+			r.health(w, req)
 			return
 		case "/metrics":
 			r.metrics.serve(w, req)
@@ -191,12 +193,16 @@ func (r *Runtime) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.invoke(w, req)
 }
 
-func (r *Runtime) health(w http.ResponseWriter) {
+// health answers as soon as the handler is loaded, or when the prober has waited long enough: one that comes a moment
+// too early need not come again.
+func (r *Runtime) health(w http.ResponseWriter, req *http.Request) {
+	ctx, cancel := context.WithTimeout(req.Context(), maxProbe)
+	defer cancel()
 	status, text := http.StatusOK, "ok\n"
 	switch {
 	case r.draining.Load():
 		status, text = http.StatusServiceUnavailable, "draining\n"
-	case !r.pool.ready():
+	case !r.pool.awaitReady(ctx):
 		status, text = http.StatusServiceUnavailable, "the handler is not loaded yet\n"
 	}
 	w.Header().Set("Content-Type", textMediaType)

@@ -26,7 +26,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/sets"
+	"knative.dev/pkg/ptr"
 	"knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
@@ -88,59 +88,30 @@ func (b *bench) coldFunction(ctx context.Context, name string) (string, error) {
 	return fn.Status.URL.String(), err
 }
 
-// timeColdStart asks until an instance that was not there before has answered: one on its way out may still answer.
 func (b *bench) timeColdStart(ctx context.Context, service, url string, times *sample) error {
-	for {
-		before, err := b.awaitZero(ctx, service)
-		if err != nil {
-			return err
-		}
-		start := time.Now()
-		if err := b.call(ctx, url); err != nil {
-			return err
-		}
-		took := time.Since(start)
-		after, err := b.instances(ctx, service)
-		if err != nil {
-			return err
-		}
-		if slices.ContainsFunc(after, func(pod corev1.Pod) bool { return ready(&pod) && !before.Has(pod.UID) }) {
-			*times = append(*times, took)
-			return nil
-		}
-		progress("%s: an instance on its way out answered, once more", service)
+	if err := b.awaitZero(ctx, service); err != nil {
+		return err
 	}
+	start := time.Now()
+	if err := b.call(ctx, url); err != nil {
+		return err
+	}
+	*times = append(*times, time.Since(start))
+	return nil
 }
 
-// awaitZero waits until every instance is gone or on its way out, and returns those.
-func (b *bench) awaitZero(ctx context.Context, service string) (leaving sets.Set[types.UID], err error) {
-	err = test.Await(ctx, b.clients.Kube.CoreV1().Pods(b.namespace), instancesOf(service), func(pods []*corev1.Pod) (bool, error) {
-		leaving = sets.New[types.UID]()
-		for _, pod := range pods {
-			if pod.DeletionTimestamp == nil || ready(pod) {
-				return false, nil
-			}
-			leaving.Insert(pod.UID)
-		}
-		return true, nil
+// awaitZero waits until the service is scaled to zero, and no instance is left that could answer.
+func (b *bench) awaitZero(ctx context.Context, service string) error {
+	pods, instances := b.clients.Kube.CoreV1().Pods(b.namespace), metav1.ListOptions{LabelSelector: serving.ServiceLabelKey + "=" + service}
+	err := test.Await(ctx, pods, instances, func(pods []*corev1.Pod) (bool, error) {
+		return !slices.ContainsFunc(pods, func(pod *corev1.Pod) bool { return pod.DeletionTimestamp == nil }), nil
 	})
-	return leaving, err
-}
-
-func (b *bench) instances(ctx context.Context, service string) ([]corev1.Pod, error) {
-	pods, err := b.clients.Kube.CoreV1().Pods(b.namespace).List(ctx, instancesOf(service))
 	if err != nil {
-		return nil, fmt.Errorf("failed to list the pods of %q: %w", service, err)
+		return err
 	}
-	return pods.Items, nil
-}
-
-func instancesOf(service string) metav1.ListOptions {
-	return metav1.ListOptions{LabelSelector: serving.ServiceLabelKey + "=" + service}
-}
-
-func ready(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
+	// An instance on its way out still answers for half a minute, which nobody wants to wait for here.
+	if err := pods.DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: ptr.Int64(0)}, instances); err != nil {
+		return fmt.Errorf("failed to delete the pods of %q: %w", service, err)
+	}
+	return test.Await(ctx, pods, instances, func(pods []*corev1.Pod) (bool, error) { return len(pods) == 0, nil })
 }

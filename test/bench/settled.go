@@ -45,7 +45,7 @@ func measureSettled(ctx context.Context, b *bench, r *report) error {
 		return err
 	}
 	// Until its first instance has gone a function has not settled.
-	if _, err := b.awaitZero(ctx, fn.Name); err != nil {
+	if err := b.awaitZero(ctx, fn.Name); err != nil {
 		return err
 	}
 	progress("settled: look for writes during %v", b.settled)

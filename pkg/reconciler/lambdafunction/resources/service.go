@@ -87,10 +87,15 @@ func applyContainer(c *corev1.Container, fn *v1alpha1.LambdaFunction, image stri
 	// Other resources, such as ephemeral storage, are the cluster's defaults.
 	c.Resources.Requests = mergeResources(c.Resources.Requests, fn.Spec.Resources.Requests)
 	c.Resources.Limits = mergeResources(c.Resources.Limits, fn.Spec.Resources.Limits)
-	// Without a period the queue-proxy probes at its own, much shorter one: an instance serves as soon as it can.
+	// Without a period the queue-proxy would retry fast, but only for the second that the kubelet gives it: what loads
+	// longer would wait for the kubelet's next turn, 10 seconds later. The supervisor holds a probe until the handler
+	// is loaded, so that a second between probes is not a second lost.
 	c.ReadinessProbe = &corev1.Probe{
 		ProbeHandler:     corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: HealthPath}},
 		SuccessThreshold: 1,
+		PeriodSeconds:    1,
+		TimeoutSeconds:   1,
+		FailureThreshold: 3,
 	}
 	c.SecurityContext = &corev1.SecurityContext{
 		RunAsNonRoot:             ptr.Bool(true),
