@@ -18,9 +18,11 @@ package test
 
 import (
 	"fmt"
+	"os"
 
 	tektonclientset "github.com/tektoncd/pipeline/pkg/client/clientset/versioned"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	servingclientset "knative.dev/serving/pkg/client/clientset/versioned"
 
@@ -48,6 +50,7 @@ func NewClients() (*Clients, error) {
 	}
 	// A test must not wait for a limit of its own: times are measured.
 	cfg.QPS, cfg.Burst = 100, 200
+	cfg.WarningHandler = rest.NewWarningWriter(os.Stderr, rest.WarningWriterOptions{Deduplicate: true})
 
 	var c Clients
 	if c.Kube, err = kubernetes.NewForConfig(cfg); err != nil {
