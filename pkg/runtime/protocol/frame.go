@@ -110,15 +110,15 @@ var ErrMalformed = errors.New("malformed frame")
 // Append appends the encoded frame to dst. It fails when the frame is larger
 // than MaxPayload.
 func Append(dst []byte, f *Frame) ([]byte, error) {
-	size := len(f.Meta) + len(f.Body)
-	if size > MaxPayload {
+	meta, size := len(f.Meta), len(f.Meta)+len(f.Body)
+	if meta > MaxPayload || size > MaxPayload {
 		return dst, fmt.Errorf("%w: payload of %d bytes is over the limit of %d", ErrMalformed, size, MaxPayload)
 	}
 	dst = binary.BigEndian.AppendUint32(dst, uint32(size))
 	dst = append(dst, byte(f.Type), byte(f.Kind))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(f.Flags))
 	dst = binary.BigEndian.AppendUint32(dst, f.Stream)
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(f.Meta)))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(meta))
 	dst = append(dst, f.Meta...)
 	return append(dst, f.Body...), nil
 }
