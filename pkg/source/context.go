@@ -28,16 +28,27 @@ import (
 
 // Result tells what a build context was made of.
 type Result struct {
-	// Revision is the revision of the source: for an inline source "sha256:" and the hash of its files.
+	// Revision is the revision of the source: "sha256:" and the hash of the files of an inline source or a folder of a
+	// bucket, the commit of a repository, the version or the ETag of an object.
 	Revision string
 	// ContentHash is "sha256:" and the hash of all files of the context.
 	ContentHash string
+	// Notes say what of the source may not be as its author means, though nothing failed.
+	Notes []string
 }
 
-// WriteContext writes the plan's build context into dir, which must be empty or not there: a Dockerfile, the code in
-// function/, the language's worker in worker/, and the list of dependencies where there are any. The same plan is the
-// same context, byte by byte, with the same modes and times.
-func WriteContext(ctx context.Context, p *Plan, dir string, limits Limits) (_ Result, err error) {
+// Fetch gets the files of a source that is not in the plan itself, and returns the revision of it.
+type Fetch func(ctx context.Context, p *Plan, files *Files) (revision string, err error)
+
+// WriteContext writes the build context of a plan whose source is in the plan itself. It is FetchContext otherwise.
+func WriteContext(ctx context.Context, p *Plan, dir string, limits Limits) (Result, error) {
+	return FetchContext(ctx, p, dir, limits, nil)
+}
+
+// FetchContext writes the plan's build context into dir, which must be empty or not there: a Dockerfile, the code in
+// function/, the language's worker in worker/, and the list of dependencies where there are any. The same plan and the
+// same revision are the same context, byte by byte, with the same modes and times.
+func FetchContext(ctx context.Context, p *Plan, dir string, limits Limits, fetch Fetch) (_ Result, err error) {
 	if err := p.Validate(); err != nil {
 		return Result{}, err
 	}
@@ -47,10 +58,11 @@ func WriteContext(ctx context.Context, p *Plan, dir string, limits Limits) (_ Re
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
 
-	if err := p.Source.Inline.write(ctx, t); err != nil {
+	result, err := writeFunction(ctx, p, t, fetch)
+	if err != nil {
 		return Result{}, err
 	}
-	dependencies, err := p.Source.Inline.dependencies(p.Language)
+	dependencies, err := p.dependencies(t)
 	if err != nil {
 		return Result{}, err
 	}
@@ -63,7 +75,51 @@ func WriteContext(ctx context.Context, p *Plan, dir string, limits Limits) (_ Re
 	if err := t.seal(); err != nil {
 		return Result{}, err
 	}
-	return Result{Revision: t.hash(functionDir), ContentHash: t.hash(".")}, nil
+	result.ContentHash = t.hash(".")
+	return result, nil
+}
+
+// writeFunction writes the code.
+func writeFunction(ctx context.Context, p *Plan, t *tree, fetch Fetch) (Result, error) {
+	if p.Source.Inline != nil {
+		if err := p.Source.Inline.write(ctx, t); err != nil {
+			return Result{}, err
+		}
+		return Result{Revision: t.hash(functionDir)}, nil
+	}
+	if fetch == nil {
+		return Result{}, errors.New("nothing is there that fetches sources other than inline")
+	}
+	files := newFiles(p, t)
+	revision, err := fetch(ctx, p, files)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := files.close(ctx); err != nil {
+		return Result{}, err
+	}
+	return Result{Revision: revision, Notes: files.notes}, nil
+}
+
+// dependencies returns what is to be installed, in its normal form: what the plan says, or what the language's
+// manifest says that came with the code.
+func (p *Plan) dependencies(t *tree) (string, error) {
+	if p.Source.Inline != nil {
+		return p.Source.Inline.dependencies(p.Language)
+	}
+	l, err := languageOf(p.Language)
+	if err != nil {
+		return "", err
+	}
+	text, err := t.read(functionDir + "/" + l.manifest)
+	if err != nil {
+		return "", err
+	}
+	normal, err := l.normalize(text)
+	if err != nil {
+		return "", failf(ReasonInvalidDependencies, "%s: %w", l.manifest, err)
+	}
+	return normal, nil
 }
 
 // writeRecipe writes the Dockerfile, and the list of dependencies that it installs.

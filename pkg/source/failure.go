@@ -34,9 +34,32 @@ const (
 	ReasonInvalidDependencies Reason = "InvalidDependencies"
 	// ReasonSourceTooLarge : the source has more files or bytes than is allowed.
 	ReasonSourceTooLarge Reason = "SourceTooLarge"
+	// ReasonSourceNotFound : the repository, the bucket, the object or the path in it is not there.
+	ReasonSourceNotFound Reason = "SourceNotFound"
+	// ReasonRefNotFound : the repository is there, and has no such branch, tag or commit.
+	ReasonRefNotFound Reason = "RefNotFound"
+	// ReasonSourceForbidden : the server wants other credentials, or any at all.
+	ReasonSourceForbidden Reason = "SourceForbidden"
+	// ReasonSecretInvalid : the Secret has no key that the source can be fetched with, or one that cannot be read.
+	ReasonSecretInvalid Reason = "SecretInvalid"
+	// ReasonHostKeyMismatch : the server does not have the key that the Secret's known_hosts says.
+	ReasonHostKeyMismatch Reason = "HostKeyMismatch"
+	// ReasonSourceRefused : the source is at an address that builds may not connect to.
+	ReasonSourceRefused Reason = "SourceRefused"
+	// ReasonSourceUnavailable : the server cannot be reached, or failed. A retry may help.
+	ReasonSourceUnavailable Reason = "SourceUnavailable"
+	// ReasonSourceTimeout : fetching took longer than is allowed. A retry may help.
+	ReasonSourceTimeout Reason = "SourceTimeout"
+	// ReasonInvalidArchive : the archive is broken, or of a form that is not read.
+	ReasonInvalidArchive Reason = "InvalidArchive"
 	// ReasonInternal : something outside the plan and its source failed, such as the disk. A retry may help.
 	ReasonInternal Reason = "InternalError"
 )
+
+// Passes is true where a retry of the same plan may succeed, without a change of the function.
+func (r Reason) Passes() bool {
+	return r == ReasonSourceUnavailable || r == ReasonSourceTimeout || r == ReasonInternal
+}
 
 // Error is a failure with a Reason. Its message is for the author of the function: it names what is wrong and where.
 type Error struct {
@@ -58,6 +81,11 @@ func ReasonOf(err error) Reason {
 		return e.Reason
 	}
 	return ReasonInternal
+}
+
+// Failf makes an Error, as fmt.Errorf does.
+func Failf(reason Reason, format string, args ...any) error {
+	return failf(reason, format, args...)
 }
 
 func failf(reason Reason, format string, args ...any) error {

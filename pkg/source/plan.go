@@ -74,6 +74,14 @@ type Plan struct {
 type Source struct {
 	// Inline is code within the plan itself.
 	Inline *Inline `json:"inline,omitempty"`
+	// Git is a repository.
+	Git *Git `json:"git,omitempty"`
+	// S3 is a bucket of Amazon S3, or of another store that speaks its protocol where Endpoint is set.
+	S3 *Bucket `json:"s3,omitempty"`
+	// MinIO is a bucket of a MinIO server.
+	MinIO *Bucket `json:"minio,omitempty"`
+	// GCS is a bucket of Google Cloud Storage.
+	GCS *Bucket `json:"gcs,omitempty"`
 }
 
 // Index says where dependencies are downloaded from. What is empty is left to the installer's own configuration.
@@ -130,6 +138,10 @@ func (p *Plan) canonical() []byte {
 
 // InstallsDependencies is false where the build does nothing but copy files onto the base image.
 func (p *Plan) InstallsDependencies() bool {
+	if p.Source.Inline == nil {
+		// Nobody knows before the files are there.
+		return true
+	}
 	dependencies, err := p.Source.Inline.dependencies(p.Language)
 	return err != nil || dependencies != ""
 }
@@ -224,9 +236,22 @@ func validateIndexURL(path, value string) error {
 	return nil
 }
 
+// validate returns what is wrong with the one source that is set.
 func (s *Source) validate(language string) error {
-	if s.Inline == nil {
-		return failf(ReasonInvalidPlan, "source: one of inline is required")
+	var checks []func() error
+	if s.Inline != nil {
+		checks = append(checks, func() error { return s.Inline.validate(language) })
 	}
-	return s.Inline.validate(language)
+	if s.Git != nil {
+		checks = append(checks, s.Git.validate)
+	}
+	for kind, bucket := range map[BucketKind]*Bucket{KindS3: s.S3, KindMinIO: s.MinIO, KindGCS: s.GCS} {
+		if bucket != nil {
+			checks = append(checks, func() error { return bucket.validate(kind) })
+		}
+	}
+	if len(checks) != 1 {
+		return failf(ReasonInvalidPlan, "source: exactly one of inline, git, s3, minio, gcs is required, not %d", len(checks))
+	}
+	return checks[0]()
 }

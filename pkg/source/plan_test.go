@@ -142,7 +142,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"not JSON":       {"plan", "failed to read plan"},
 		"two plans":      {string(good) + string(good), "failed to read plan"},
 		"unknown field":  {replace(`"handler"`, `"cluster":"x","handler"`), `unknown field "cluster"`},
-		"unknown source": {replace(`"inline"`, `"git":{},"inline"`), `unknown field "source.git"`},
+		"unknown source": {replace(`"inline"`, `"ftp":{},"inline"`), `unknown field "source.ftp"`},
 		"other case":     {replace(`"handler"`, `"Handler"`), `unknown field "Handler"`},
 		"twice":          {replace(`"handler"`, `"handler":"a.b","handler"`), `duplicate field "handler"`},
 		"other version":  {replace(`"version":1`, `"version":2,"next":true`), "use the images of one release"},
@@ -204,7 +204,7 @@ func TestValidateInline(t *testing.T) {
 		return inline(func(in *Inline) { in.Files[name] = "" })
 	}
 	for name, test := range map[string]refusal{
-		"no source":      {func(p *Plan) { p.Source.Inline = nil }, ReasonInvalidPlan, "source: one of inline is required"},
+		"no source":      {func(p *Plan) { p.Source.Inline = nil }, ReasonInvalidPlan, "source: exactly one of inline, git, s3, minio, gcs is required, not 0"},
 		"no file":        {inline(func(in *Inline) { in.Files = nil }), ReasonInvalidPlan, "source.inline.files: "},
 		"binary":         {inline(func(in *Inline) { in.Files["a"] = "\xff" }), ReasonInvalidPlan, `source.inline.files["a"]: `},
 		"empty path":     {file(""), ReasonInvalidPath, `source.inline.files[""]: `},

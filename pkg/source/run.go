@@ -31,7 +31,7 @@ import (
 const (
 	// ExitOK : the build context is there.
 	ExitOK = 0
-	// ExitFailed : something outside the plan failed; a retry may help.
+	// ExitFailed : something outside the plan failed, or took too long; a retry may help.
 	ExitFailed = 1
 	// ExitUsage : the command line is wrong. It is what package flag exits with, too.
 	ExitUsage = 2
@@ -50,6 +50,8 @@ type Options struct {
 	OutputDir string
 	// Limits are the most the build context may have.
 	Limits Limits
+	// Fetch gets the files of sources that are not in the plan itself.
+	Fetch Fetch
 	// ImageURL is where the image will be pushed to. It is a result of the build that is known beforehand.
 	ImageURL string
 
@@ -91,13 +93,13 @@ func Run(ctx context.Context, o Options, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "--plan and --output are required")
 		return ExitUsage
 	}
-	err := run(ctx, o)
+	err := run(ctx, o, stderr)
 	if err == nil {
 		return ExitOK
 	}
 	reason := ReasonOf(err)
-	report(Failure{Reason: reason, Message: shorten(err.Error())}, o.FailureFile, stderr)
-	if reason == ReasonInternal {
+	report(Failure{Reason: reason, Message: shorten(Mask(err.Error()))}, o.FailureFile, stderr)
+	if reason.Passes() {
 		return ExitFailed
 	}
 	return ExitRefused
@@ -115,7 +117,7 @@ func report(failure Failure, file string, stderr io.Writer) {
 	fmt.Fprintf(stderr, "%s\n", line)
 }
 
-func run(ctx context.Context, o Options) error {
+func run(ctx context.Context, o Options, stderr io.Writer) error {
 	data, err := os.ReadFile(o.PlanFile)
 	if err != nil {
 		return fmt.Errorf("failed to read plan: %w", err)
@@ -124,9 +126,12 @@ func run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	result, err := WriteContext(ctx, plan, o.OutputDir, o.Limits)
+	result, err := FetchContext(ctx, plan, o.OutputDir, o.Limits, o.Fetch)
 	if err != nil {
 		return err
+	}
+	for _, note := range result.Notes {
+		fmt.Fprintln(stderr, "note:", note)
 	}
 	return errors.Join(
 		writeResult(o.ImageURLFile, o.ImageURL),

@@ -17,6 +17,7 @@ limitations under the License.
 package source
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -32,10 +33,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 const (
 	maxPathLength = 512
+	// maxTreePathLength is for files that come with a tree.
+	maxTreePathLength = 1024
 	// maxNameLength is what file systems allow for the name of one file or folder.
 	maxNameLength = 255
 )
@@ -64,6 +69,8 @@ type tree struct {
 	bytes  int64
 	// sums are the SHA-256 of the files, by path.
 	sums map[string][sha256.Size]byte
+	// executables are the files that may be run.
+	executables map[string]bool
 }
 
 // newTree makes the folder, or takes it over when it is empty. Whatever else lay there would become part of the image.
@@ -75,7 +82,7 @@ func newTree(dir string, limits Limits) (*tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("failed to open folder: %w", err)
 	}
-	t := &tree{root: root, limits: limits, sums: map[string][sha256.Size]byte{}}
+	t := &tree{root: root, limits: limits, sums: map[string][sha256.Size]byte{}, executables: map[string]bool{}}
 	if err := t.checkEmpty(); err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
@@ -100,36 +107,57 @@ func (t *tree) checkEmpty() error {
 
 // write makes a new file and the folders it is in.
 func (t *tree) write(ctx context.Context, file string, content []byte) error {
+	return t.copy(ctx, file, bytes.NewReader(content), false)
+}
+
+// copy makes a new file of what it reads, and the folders it is in. It stops at the limit, whatever r still has.
+func (t *tree) copy(ctx context.Context, file string, r io.Reader, executable bool) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("failed to write %q: %w", file, err)
 	}
 	if !fs.ValidPath(file) {
 		return failf(ReasonInvalidPath, "failed to write %q: is not a path below the build context", file)
 	}
-	if t.bytes += int64(len(content)); t.bytes > t.limits.Bytes {
-		return failf(ReasonSourceTooLarge, "the source has more than %d bytes: leave data out of it", t.limits.Bytes)
-	}
 	if len(t.sums) == t.limits.Files {
 		return failf(ReasonSourceTooLarge, "the source has more than %d files", t.limits.Files)
 	}
-	if err := t.create(file, content); err != nil {
+	h := sha256.New()
+	n, err := t.create(file, io.TeeReader(io.LimitReader(r, t.limits.Bytes-t.bytes+1), h))
+	if t.bytes += n; t.bytes > t.limits.Bytes {
+		return failf(ReasonSourceTooLarge, "the source has more than %d bytes: leave data out of it", t.limits.Bytes)
+	}
+	if err != nil {
 		return fmt.Errorf("failed to write %q: %w", file, err)
 	}
-	t.sums[file] = sha256.Sum256(content)
+	t.sums[file] = [sha256.Size]byte(h.Sum(nil))
+	if executable {
+		t.executables[file] = true
+	}
 	return nil
 }
 
-func (t *tree) create(file string, content []byte) (err error) {
+func (t *tree) create(file string, r io.Reader) (n int64, err error) {
 	if err := t.root.MkdirAll(path.Dir(file), 0o755); err != nil {
-		return err
+		return 0, err
 	}
 	f, err := t.root.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	_, err = f.Write(content)
-	return err
+	return io.Copy(f, r)
+}
+
+// read returns the text of a file, "" where there is none.
+func (t *tree) read(file string) (string, error) {
+	if _, ok := t.sums[file]; !ok {
+		return "", nil
+	}
+	content, err := t.root.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("failed to read %q: %w", file, err)
+	}
+	return string(content), nil
 }
 
 // seal gives each file and folder its fixed mode and time. Folders come after what is in them, because a new file
@@ -145,7 +173,7 @@ func (t *tree) seal() error {
 	}
 	for _, name := range slices.Backward(names[1:]) {
 		mode := fs.FileMode(0o755)
-		if _, ok := t.sums[name]; ok {
+		if _, ok := t.sums[name]; ok && !t.executables[name] {
 			mode = 0o644
 		}
 		// The umask took away from the mode that the file was made with.
@@ -194,6 +222,29 @@ func checkPath(p string) string {
 		return "a path does not begin with -"
 	case !pathPattern.MatchString(p) || strings.TrimSpace(p) != p:
 		return "a path has letters, digits, . _ - / and inner spaces"
+	case path.Clean(p) != p || p == ".":
+		return "a path is written without . and double or trailing /"
+	}
+	return ""
+}
+
+// checkTreePath returns what is wrong with the path of a file that came with a tree of files, or "". It lets through
+// more than checkPath does: nobody wrote it into a manifest, and nothing reads it but the function.
+func checkTreePath(p string) string {
+	names := strings.Split(p, "/")
+	switch {
+	case p == "" || len(p) > maxTreePathLength:
+		return fmt.Sprintf("a path has 1 to %d characters", maxTreePathLength)
+	case slices.ContainsFunc(names, func(name string) bool { return len(name) > maxNameLength }):
+		return fmt.Sprintf("a name in a path has at most %d characters", maxNameLength)
+	case path.IsAbs(p):
+		return "a path is relative: it begins with /"
+	case slices.Contains(names, ".."):
+		return "a path stays in its folder: it has .."
+	case !utf8.ValidString(p) || strings.ContainsFunc(p, unicode.IsControl):
+		return "a path is UTF-8 text without control characters"
+	case strings.Contains(p, `\`):
+		return `a path has no \: between folders write /`
 	case path.Clean(p) != p || p == ".":
 		return "a path is written without . and double or trailing /"
 	}
