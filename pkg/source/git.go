@@ -44,7 +44,7 @@ type GitRemote struct {
 	Scheme string
 	// User is who logs in, and Password what with. Both may be empty.
 	User, Password string
-	// Host is a name or an address, without brackets, and Port is 0 where the scheme's own is meant.
+	// Host is a name or an address of IPv4, and Port is 0 where the scheme's own is meant.
 	Host string
 	Port int
 	// Path is the repository on the server.
@@ -100,7 +100,7 @@ func (g *Git) validate() error {
 
 // Remote takes the URL apart. The URL may hold a password, and so is in none of the errors.
 func (g *Git) Remote() (GitRemote, error) {
-	if g.URL == "" || len(g.URL) > maxURLLength || strings.ContainsAny(g.URL, shellCharacters) {
+	if g.URL == "" || len(g.URL) > maxURLLength || !plain(g.URL) {
 		return GitRemote{}, failf(ReasonInvalidPlan, "source.git.url: is not a URL of 1 to %d characters without spaces and quotes, and characters that mean something to a shell", maxURLLength)
 	}
 	if m := scpPattern.FindStringSubmatch(g.URL); m != nil && !strings.Contains(g.URL, "://") {
@@ -133,6 +133,9 @@ func checkRemote(r GitRemote) (GitRemote, error) {
 	switch {
 	case !validHost(r.Host):
 		return r, failf(ReasonInvalidPlan, "source.git.url: %q is not the name of a server", r.Host)
+	case !plain(r.Path) || !plain(r.User):
+		// What the URL wrote with %.
+		return r, failf(ReasonInvalidPlan, "source.git.url: has characters that mean something to a shell")
 	case strings.Trim(r.Path, "/") == "":
 		return r, failf(ReasonInvalidPlan, "source.git.url: has no path of a repository")
 	case strings.HasPrefix(r.User, "-") || strings.HasPrefix(strings.TrimLeft(r.Path, "/"), "-"):
@@ -155,9 +158,6 @@ func (r GitRemote) Address() string {
 // String returns the address as a URL, without user and password.
 func (r GitRemote) String() string {
 	host := r.Host
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
 	if r.Port != 0 {
 		host = net.JoinHostPort(r.Host, strconv.Itoa(r.Port))
 	}
@@ -174,6 +174,11 @@ func InCluster(host string) bool {
 // Mask takes user and password out of each URL in text.
 func Mask(text string) string {
 	return userOfURL.ReplaceAllString(text, "://")
+}
+
+// plain is true for ASCII that no shell gives a meaning to.
+func plain(text string) bool {
+	return !strings.ContainsAny(text, shellCharacters) && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 func validHost(host string) bool {
