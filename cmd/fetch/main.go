@@ -30,12 +30,16 @@ import (
 	"syscall"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/source/remote"
 )
 
 func main() {
 	var options source.Options
+	var remotes remote.Options
 	options.AddFlags(flag.CommandLine)
+	remotes.AddFlags(flag.CommandLine)
 	flag.Parse()
+	options.Fetch = remotes.Fetch
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := source.Run(ctx, options, os.Stderr)

@@ -44,6 +44,8 @@ const (
 	ReasonSecretInvalid Reason = "SecretInvalid"
 	// ReasonHostKeyMismatch : the server does not have the key that the Secret's known_hosts says.
 	ReasonHostKeyMismatch Reason = "HostKeyMismatch"
+	// ReasonCertificateInvalid : nobody who is trusted vouches for the server.
+	ReasonCertificateInvalid Reason = "CertificateInvalid"
 	// ReasonSourceRefused : the source is at an address that builds may not connect to.
 	ReasonSourceRefused Reason = "SourceRefused"
 	// ReasonSourceUnavailable : the server cannot be reached, or failed. A retry may help.
