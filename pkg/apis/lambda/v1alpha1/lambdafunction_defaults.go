@@ -17,6 +17,7 @@ limitations under the License.
 package v1alpha1
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -34,30 +35,71 @@ const (
 	DefaultTargetConcurrency      = 10
 	DefaultScaleToZeroGracePeriod = 30 * time.Second
 	DefaultTimeoutSeconds         = 300
+	DefaultGitRef                 = "main"
+	DefaultS3Region               = "us-east-1"
+	DefaultMinIOEndpoint          = "minio.minio.svc.cluster.local:9000"
+	DefaultImageTag               = "latest"
+	DefaultImagePort              = 8080
 )
 
 // languageAliases are the other names that a language goes by.
 var languageAliases = map[Language]Language{
-	"python3": LanguagePython,
-	"py":      LanguagePython,
+	"python3":    LanguagePython,
+	"py":         LanguagePython,
+	"node":       LanguageNodeJS,
+	"js":         LanguageNodeJS,
+	"javascript": LanguageNodeJS,
+	"golang":     LanguageGo,
 }
 
 // defaultHandlers are what is called where the user names nothing.
 var defaultHandlers = map[Language]string{
 	LanguagePython: "main.handler",
+	LanguageNodeJS: "index.handler",
+	LanguageGo:     "main.Handler",
 }
 
 // SetDefaults implements apis.Defaultable.
 func (fn *LambdaFunction) SetDefaults(ctx context.Context) {
 	cfg := config.FromContextOrDefaults(ctx)
-	fn.Spec.Runtime.setDefaults(cfg.Runtimes)
+	fn.Spec.Source.setDefaults()
+	if fn.Spec.Source.Type != SourceTypeImage {
+		fn.Spec.Runtime.setDefaults(cfg.Runtimes)
+	}
 	fn.Spec.Scaling.setDefaults()
 	fn.Spec.Resources.setDefaults()
 	if fn.Spec.TimeoutSeconds == nil {
 		fn.Spec.TimeoutSeconds = ptr.Int64(DefaultTimeoutSeconds)
 	}
-	if fn.Spec.Build.Timeout == nil {
-		fn.Spec.Build.Timeout = &metav1.Duration{Duration: cfg.Build.Timeout}
+	fn.Spec.Build.setDefaults(cfg.Build)
+}
+
+// setDefaults fills in the block of the source's type only.
+func (s *SourceSpec) setDefaults() {
+	switch {
+	case s.Type == SourceTypeGit && s.Git != nil:
+		s.Git.Ref = cmp.Or(s.Git.Ref, DefaultGitRef)
+	case s.Type == SourceTypeS3 && s.S3 != nil:
+		s.S3.Region = cmp.Or(s.S3.Region, DefaultS3Region)
+		s.S3.UsePathStyle = cmp.Or(s.S3.UsePathStyle, ptr.Bool(s.S3.Endpoint != ""))
+	case s.Type == SourceTypeMinIO && s.MinIO != nil:
+		s.MinIO.Endpoint = cmp.Or(s.MinIO.Endpoint, DefaultMinIOEndpoint)
+		s.MinIO.Region = cmp.Or(s.MinIO.Region, DefaultS3Region)
+		s.MinIO.UsePathStyle = cmp.Or(s.MinIO.UsePathStyle, ptr.Bool(true))
+	case s.Type == SourceTypeImage && s.Image != nil:
+		if s.Image.Digest == "" {
+			s.Image.Tag = cmp.Or(s.Image.Tag, DefaultImageTag)
+		}
+		s.Image.Port = cmp.Or(s.Image.Port, ptr.Int32(DefaultImagePort))
+	}
+}
+
+func (b *BuildSpec) setDefaults(cfg *config.Build) {
+	if b.Timeout == nil {
+		b.Timeout = &metav1.Duration{Duration: cfg.Timeout}
+	}
+	if b.Retries == nil {
+		b.Retries = ptr.Int32(0)
 	}
 }
 

@@ -55,7 +55,7 @@ func defaultedSpec(change func(*LambdaFunctionSpec)) LambdaFunctionSpec {
 		},
 		Resources:      ResourcesSpec{Requests: quantities("50m", "64Mi"), Limits: quantities("1", "512Mi")},
 		TimeoutSeconds: ptr.Int64(300),
-		Build:          BuildSpec{Timeout: &metav1.Duration{Duration: 30 * time.Minute}},
+		Build:          BuildSpec{Timeout: &metav1.Duration{Duration: 30 * time.Minute}, Retries: ptr.Int32(0)},
 	}
 	if change != nil {
 		change(&spec)

@@ -67,8 +67,9 @@ type LambdaFunctionSpec struct {
 	// source is where the function's code comes from.
 	Source SourceSpec `json:"source"`
 
-	// runtime is the language, its version and the handler.
-	Runtime RuntimeSpec `json:"runtime"`
+	// runtime is the language, its version and the handler. Required, but for source.type image.
+	// +optional
+	Runtime RuntimeSpec `json:"runtime,omitzero"`
 
 	// scaling says how many instances may serve, and how busy each one may be.
 	// +optional
@@ -101,55 +102,40 @@ type LambdaFunctionSpec struct {
 	// timeoutSeconds is the longest a call may take, from 1 to the cluster's max-revision-timeout-seconds
 	// (600 unless changed). Default 300.
 	// +optional
-	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:XIntOrString
 	TimeoutSeconds *int64 `json:"timeoutSeconds,omitempty"`
 
-	// build says how the image is built, and where it is pushed.
+	// build says how the image is built, and where it is pushed. Without effect when source.type is image.
 	// +optional
 	Build BuildSpec `json:"build,omitempty"`
-}
 
-// SourceType says which of the fields of SourceSpec holds the source.
-// +kubebuilder:validation:Enum=inline
-type SourceType string
-
-const (
-	// SourceTypeInline takes the code from the LambdaFunction itself.
-	SourceTypeInline SourceType = "inline"
-)
-
-// SourceSpec is where the function's code comes from.
-type SourceSpec struct {
-	// type of the source: inline.
-	Type SourceType `json:"type"`
-
-	// inline is the code itself. Required when type is inline.
+	// eventing says which events reach the function, and what becomes of those it fails on. It is stored, and has no
+	// effect yet: no Broker and no Trigger is made for the function.
 	// +optional
-	Inline *InlineSource `json:"inline,omitempty"`
-}
+	Eventing *EventingSpec `json:"eventing,omitempty"`
 
-// InlineSource is code within the LambdaFunction, 512 KiB at most in all.
-type InlineSource struct {
-	// code is the text of the function's main file (main.py for Python).
+	// triggers are filters on Brokers, in the form that is older than eventing. They are stored, and have no effect
+	// yet.
 	// +optional
-	Code string `json:"code,omitempty"`
+	Triggers []TriggerSpec `json:"triggers,omitempty"`
 
-	// dependencies are what the code imports from elsewhere: the text of a requirements.txt, or a JSON object of
-	// names and versions, such as {"requests": "2.32.3"}.
+	// observability says what the function tells of itself. It is stored, and has no effect yet.
 	// +optional
-	Dependencies string `json:"dependencies,omitempty"`
-
-	// files are further files, from path to text. Paths are relative, with / between folders.
-	// +optional
-	Files map[string]string `json:"files,omitempty"`
+	Observability *ObservabilitySpec `json:"observability,omitempty"`
 }
 
 // Language of a function.
 type Language string
 
+// The languages. ConfigMap config-runtimes says which of them, and which of their versions, are on offer.
 const (
 	// LanguagePython is Python 3.
 	LanguagePython Language = "python"
+	// LanguageNodeJS is JavaScript on Node.js.
+	LanguageNodeJS Language = "nodejs"
+	// LanguageGo is Go.
+	LanguageGo Language = "go"
 )
 
 // ResponseMode says what a caller gets for what the handler returned.
@@ -163,17 +149,24 @@ const (
 	ResponseEnvelope ResponseMode = "envelope"
 )
 
-// RuntimeSpec is the language, its version and the handler.
+// RuntimeSpec is the language, its version and the handler. For source.type image it says nothing: it is accepted
+// there because older manifests could not leave it out.
 type RuntimeSpec struct {
-	// language of the code: python (or its alias python3).
-	Language Language `json:"language"`
+	// language of the code: python (or python3, py), nodejs (or node, js, javascript) or go (or golang), where ConfigMap
+	// config-runtimes offers it.
+	// +optional
+	Language Language `json:"language,omitempty"`
 
 	// version of the language, for example "3.13". Default: what ConfigMap config-runtimes names as the default of
 	// the language. That ConfigMap lists all versions on offer.
 	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:XIntOrString
 	Version string `json:"version,omitempty"`
 
-	// handler is what is called: module.function, or function alone for one in the main file. Default main.handler.
+	// handler is what is called: module.function, or function alone for one in the main file (main.py, index.js, package
+	// main); module:app for an ASGI or WSGI application in Python. Default main.handler for Python, index.handler for
+	// Node.js, main.Handler for Go.
 	// +optional
 	Handler string `json:"handler,omitempty"`
 
@@ -187,25 +180,28 @@ type RuntimeSpec struct {
 type ScalingSpec struct {
 	// minReplicas is the number of instances that are always there. Default 0: scale to zero.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:XIntOrString
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
 
 	// maxReplicas is the largest number of instances; 0 is no limit. Default 50.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:XIntOrString
 	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
 
 	// containerConcurrency is the number of calls one instance may work on at once, enforced; 0 is no limit, and
 	// the default.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=1000
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:XIntOrString
 	ContainerConcurrency *int64 `json:"containerConcurrency,omitempty"`
 
 	// targetConcurrency is the number of calls at once per instance that the autoscaler aims at. Default 10, or
 	// containerConcurrency where that is smaller and not 0.
 	// +optional
-	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:XIntOrString
 	TargetConcurrency *int32 `json:"targetConcurrency,omitempty"`
 
 	// scaleToZeroGracePeriod is how long the last instance is kept after the autoscaler decided on zero, from 0s to
@@ -225,6 +221,26 @@ type ResourcesSpec struct {
 	Limits corev1.ResourceList `json:"limits,omitempty"`
 }
 
+// RegistryType says how a registry is spoken to, and what its Secret holds.
+// +kubebuilder:validation:Enum=local;ecr;gcr;ghcr;dockerhub;generic
+type RegistryType string
+
+// The types of registries.
+const (
+	// RegistryTypeLocal is a registry without credentials, as on a laptop.
+	RegistryTypeLocal RegistryType = "local"
+	// RegistryTypeECR is Amazon's: ambient identity, or a Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+	RegistryTypeECR RegistryType = "ecr"
+	// RegistryTypeGCR is Google's: ambient identity, or a Secret with key.json.
+	RegistryTypeGCR RegistryType = "gcr"
+	// RegistryTypeGHCR is GitHub's, with a Secret of type kubernetes.io/dockerconfigjson.
+	RegistryTypeGHCR RegistryType = "ghcr"
+	// RegistryTypeDockerHub is docker.io, with a Secret of type kubernetes.io/dockerconfigjson.
+	RegistryTypeDockerHub RegistryType = "dockerhub"
+	// RegistryTypeGeneric is any other, with a Secret of type kubernetes.io/dockerconfigjson.
+	RegistryTypeGeneric RegistryType = "generic"
+)
+
 // BuildSpec says how the image is built, and where it is pushed.
 type BuildSpec struct {
 	// timeout of one build, from 1m to 24h. Default: timeout of ConfigMap config-build, 30m unless changed.
@@ -232,13 +248,46 @@ type BuildSpec struct {
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 
 	// registry the image is pushed to, a host with or without a path, for example "ghcr.io/acme". Default: registry
-	// of ConfigMap config-build. The image is <registry>/<namespace>/<name>.
+	// of ConfigMap config-build.
 	// +optional
 	Registry string `json:"registry,omitempty"`
+
+	// registryType says what kind of credentials the registry takes: local (none), ecr, gcr, ghcr, dockerhub or generic.
+	// Default: that of the registry's host, else generic.
+	// +optional
+	RegistryType RegistryType `json:"registryType,omitempty"`
+
+	// repository of the image within the registry. Default: <namespace>/<name>.
+	// +optional
+	Repository string `json:"repository,omitempty"`
+
+	// tag the image is pushed with. Default: the first twelve digits of the build key.
+	// +optional
+	Tag string `json:"tag,omitempty"`
+
+	// imagePullSecret is the name of a Secret in the function's namespace that the image is pushed and pulled with; what
+	// it holds depends on registryType. Default: registry-secret of ConfigMap config-build.
+	// +optional
+	ImagePullSecret string `json:"imagePullSecret,omitempty"`
+
+	// awsRegion of a registry of type ecr. Default: what the registry's host says.
+	// +optional
+	AWSRegion string `json:"awsRegion,omitempty"`
 
 	// insecure is true where registry speaks plain http.
 	// +optional
 	Insecure bool `json:"insecure,omitempty"`
+
+	// forceRebuild builds anew at every change of the spec, also of what does not go into the image.
+	// +optional
+	ForceRebuild bool `json:"forceRebuild,omitempty"`
+
+	// retries is how often a build that failed for a cause that may pass, such as a registry that does not answer, is
+	// tried again: 0 to 10. Default 0.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:XIntOrString
+	Retries *int32 `json:"retries,omitempty"`
 }
 
 // LambdaFunctionStatus is what the controller found.
@@ -294,7 +343,8 @@ type BuildStatus struct {
 	// +optional
 	ImageURI string `json:"imageURI,omitempty"`
 
-	// sourceRevision is what was built: for an inline source the SHA-256 of its files.
+	// sourceRevision is what was built: the commit, the version of the object, or for an inline source the SHA-256 of
+	// its files.
 	// +optional
 	SourceRevision string `json:"sourceRevision,omitempty"`
 
@@ -313,6 +363,14 @@ type BuildStatus struct {
 	// error is the message of a failed build, as in the condition BuildReady.
 	// +optional
 	Error string `json:"error,omitempty"`
+
+	// attempt is the number of the try that jobName is, counted from 1.
+	// +optional
+	Attempt int32 `json:"attempt,omitempty"`
+
+	// logTail is the end of the failed step's log, 2 KiB at most, with secrets masked.
+	// +optional
+	LogTail string `json:"logTail,omitempty"`
 }
 
 // ServiceStatus tells of the Knative Service.
@@ -327,6 +385,10 @@ type ServiceStatus struct {
 
 	// ready is true while the Knative Service is.
 	Ready bool `json:"ready"`
+
+	// replicas is the number of instances that were there when the status was last written.
+	// +optional
+	Replicas *int32 `json:"replicas,omitempty"`
 
 	// latestRevision is the newest Revision that became ready.
 	// +optional

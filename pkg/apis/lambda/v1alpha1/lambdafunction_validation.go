@@ -93,7 +93,7 @@ func (fn *LambdaFunction) validateMetadata() (errs *apis.FieldError) {
 func (s *LambdaFunctionSpec) validate(ctx context.Context) *apis.FieldError {
 	cfg := config.FromContextOrDefaults(ctx)
 	errs := s.Source.validate().ViaField("source").
-		Also(s.Runtime.validate(cfg.Runtimes).ViaField("runtime")).
+		Also(s.validateRuntime(cfg.Runtimes).ViaField("runtime")).
 		Also(s.Scaling.validate().ViaField("scaling")).
 		Also(s.Resources.validate().ViaField("resources")).
 		Also(s.Build.validate().ViaField("build")).
@@ -110,6 +110,13 @@ func (s *LambdaFunctionSpec) validate(ctx context.Context) *apis.FieldError {
 	return errs
 }
 
+func (s *LambdaFunctionSpec) validateRuntime(runtimes *config.Runtimes) *apis.FieldError {
+	if s.Source.Type == SourceTypeImage {
+		return nil
+	}
+	return s.Runtime.validate(runtimes)
+}
+
 func (s *SourceSpec) validate() *apis.FieldError {
 	switch s.Type {
 	case SourceTypeInline:
@@ -117,6 +124,8 @@ func (s *SourceSpec) validate() *apis.FieldError {
 			return apis.ErrMissingField("inline")
 		}
 		return s.Inline.validate().ViaField("inline")
+	case SourceTypeGit, SourceTypeS3, SourceTypeMinIO, SourceTypeGCS, SourceTypeImage:
+		return nil
 	case "":
 		return apis.ErrMissingField("type")
 	default:
