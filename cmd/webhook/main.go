@@ -19,6 +19,7 @@ package main
 
 import (
 	"context"
+	"os"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"knative.dev/pkg/configmap"
@@ -55,7 +56,14 @@ func newDefaultingController(ctx context.Context, cmw configmap.Watcher) *contro
 func newValidationController(ctx context.Context, cmw configmap.Watcher) *controller.Impl {
 	store := config.NewStore(logging.FromContext(ctx).Named("config-store"))
 	store.WatchConfigs(cmw)
-	return validation.NewAdmissionController(ctx, "validation.webhook.lambda.knative.io", "/validation", types, store.ToContext, disallowUnknownFields)
+	return validation.NewAdmissionController(ctx, "validation.webhook.lambda.knative.io", "/validation", types, withAPIServer(store.ToContext), disallowUnknownFields)
+}
+
+// withAPIServer lets validation know the one address that each pod is told.
+func withAPIServer(toContext func(context.Context) context.Context) func(context.Context) context.Context {
+	return func(ctx context.Context) context.Context {
+		return v1alpha1.WithAPIServer(toContext(ctx), os.Getenv("KUBERNETES_SERVICE_HOST"))
+	}
 }
 
 func newConfigValidationController(ctx context.Context, _ configmap.Watcher) *controller.Impl {

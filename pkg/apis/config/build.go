@@ -19,6 +19,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -68,6 +69,10 @@ type Build struct {
 	// PipIndexURL (pip-index-url) is the package index of Python. Empty by default: pip's own.
 	PipIndexURL string
 
+	// AllowedNetworks (allowed-networks) are networks of private addresses, as CIDRs, that sources may come from. Empty
+	// by default: then sources come from public addresses only.
+	AllowedNetworks []string
+
 	// Requests (cpu-request, memory-request) are set aside for a build. 100m and 128Mi by default: a build must fit
 	// beside what already serves.
 	Requests corev1.ResourceList
@@ -94,7 +99,7 @@ func NewBuildFromConfigMap(cm *corev1.ConfigMap) (*Build, error) {
 // NewBuildFromMap parses the data of ConfigMap config-build.
 func NewBuildFromMap(data map[string]string) (*Build, error) {
 	b := defaultBuild()
-	var insecure string
+	var insecure, networks string
 	if err := parser.Parse(data,
 		parser.As("registry", &b.Registry),
 		parser.As("registry-secret", &b.RegistrySecret),
@@ -106,6 +111,7 @@ func NewBuildFromMap(data map[string]string) (*Build, error) {
 		parser.As("timeout", &b.Timeout),
 		parser.As("history", &b.History),
 		parser.As("pip-index-url", &b.PipIndexURL),
+		parser.As("allowed-networks", &networks),
 		asQuantity("cpu-request", &b.Requests, corev1.ResourceCPU),
 		asQuantity("memory-request", &b.Requests, corev1.ResourceMemory),
 		asQuantity("cpu-limit", &b.Limits, corev1.ResourceCPU),
@@ -113,11 +119,16 @@ func NewBuildFromMap(data map[string]string) (*Build, error) {
 	); err != nil {
 		return nil, err
 	}
-	b.InsecureRegistries = strings.FieldsFunc(insecure, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
+	b.InsecureRegistries = splitList(insecure)
+	b.AllowedNetworks = splitList(networks)
 	if err := b.check(); err != nil {
 		return nil, err
 	}
 	return b, nil
+}
+
+func splitList(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
 }
 
 func (b *Build) check() error {
@@ -134,6 +145,11 @@ func (b *Build) check() error {
 	if b.RegistryMirror != "" {
 		if _, err := name.NewRegistry(b.RegistryMirror, name.StrictValidation); err != nil {
 			return fmt.Errorf("failed to parse %q: %w", "registry-mirror", err)
+		}
+	}
+	for _, network := range b.AllowedNetworks {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			return fmt.Errorf("failed to parse %q: %q is not a network such as 10.0.0.0/8", "allowed-networks", network)
 		}
 	}
 	if b.Timeout < MinBuildTimeout || b.Timeout > MaxBuildTimeout {

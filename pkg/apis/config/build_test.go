@@ -40,7 +40,7 @@ func TestShippedBuild(t *testing.T) {
 			if err != nil {
 				t.Fatal("NewBuildFromConfigMap() =", err)
 			}
-			got.InsecureRegistries = nil
+			got.InsecureRegistries, got.AllowedNetworks = nil, nil
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error("NewBuildFromConfigMap() (-want, +got):", diff)
 			}
@@ -51,7 +51,7 @@ func TestShippedBuild(t *testing.T) {
 func TestNewBuildFromMap(t *testing.T) {
 	with := func(change func(*Build)) *Build {
 		b := defaultBuild()
-		b.InsecureRegistries = []string{}
+		b.InsecureRegistries, b.AllowedNetworks = []string{}, []string{}
 		change(b)
 		return b
 	}
@@ -80,6 +80,10 @@ func TestNewBuildFromMap(t *testing.T) {
 		want: with(func(b *Build) {
 			b.InsecureRegistries = []string{"a.example.com:5000", "b.example.com", "c.example.com:80", "d.example.com"}
 		}),
+	}, {
+		name: "networks",
+		data: map[string]string{"allowed-networks": "10.96.0.0/12, fd00::/8"},
+		want: with(func(b *Build) { b.AllowedNetworks = []string{"10.96.0.0/12", "fd00::/8"} }),
 	}, {
 		name: "images",
 		data: map[string]string{"kaniko-image": "kaniko:1", "fetch-image": "fetch:1", "runtime-image": "runtime:1"},
@@ -146,6 +150,10 @@ func TestNewBuildFromMapRefuses(t *testing.T) {
 		name: "mirror with a path",
 		data: map[string]string{"registry-mirror": "mirror.example.com/path"},
 		want: `failed to parse "registry-mirror": registries must be valid RFC 3986 URI authorities: mirror.example.com/path`,
+	}, {
+		name: "network that is an address",
+		data: map[string]string{"allowed-networks": "10.0.0.1"},
+		want: `failed to parse "allowed-networks": "10.0.0.1" is not a network such as 10.0.0.0/8`,
 	}, {
 		name: "timeout without a unit",
 		data: map[string]string{"timeout": "30"},
@@ -221,6 +229,7 @@ func FuzzNewBuildFromMap(f *testing.F) {
 		"timeout":             "30m",
 		"history":             "3",
 		"pip-index-url":       "https://user:pass@pip.example.com/simple",
+		"allowed-networks":    "10.0.0.0/8 fd00::/8",
 		"cpu-request":         "100m",
 		"memory-limit":        "1e3Gi",
 		"_example":            "text",

@@ -33,6 +33,11 @@ func (in *Build) DeepCopyInto(out *Build) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.AllowedNetworks != nil {
+		in, out := &in.AllowedNetworks, &out.AllowedNetworks
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Requests != nil {
 		in, out := &in.Requests, &out.Requests
 		*out = make(v1.ResourceList, len(*in))

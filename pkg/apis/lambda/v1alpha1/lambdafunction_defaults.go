@@ -19,11 +19,15 @@ package v1alpha1
 import (
 	"cmp"
 	"context"
+	"path"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/apis"
 	"knative.dev/pkg/ptr"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
@@ -62,6 +66,9 @@ var defaultHandlers = map[Language]string{
 // SetDefaults implements apis.Defaultable.
 func (fn *LambdaFunction) SetDefaults(ctx context.Context) {
 	cfg := config.FromContextOrDefaults(ctx)
+	if old, ok := apis.GetBaseline(ctx).(*LambdaFunction); ok && apis.IsInUpdate(ctx) {
+		fn.Spec.forgetDefaults(&old.Spec, cfg.Runtimes)
+	}
 	fn.Spec.Source.setDefaults()
 	if fn.Spec.Source.Type != SourceTypeImage {
 		fn.Spec.Runtime.setDefaults(cfg.Runtimes)
@@ -74,11 +81,56 @@ func (fn *LambdaFunction) SetDefaults(ctx context.Context) {
 	fn.Spec.Build.setDefaults(cfg.Build)
 }
 
+// forgetDefaults clears what an earlier SetDefaults filled in and the user's change does not go with: one who edits the
+// language did not choose the handler of the old one.
+func (s *LambdaFunctionSpec) forgetDefaults(old *LambdaFunctionSpec, runtimes *config.Runtimes) {
+	if language, before := s.Runtime.Language.canonical(), old.Runtime.Language.canonical(); language != before {
+		if s.Runtime.Handler == old.Runtime.Handler && old.Runtime.Handler == defaultHandlers[before] {
+			s.Runtime.Handler = ""
+		}
+		if s.Runtime.Version == old.Runtime.Version && !slices.Contains(runtimes.Versions(string(language)), s.Runtime.Version) {
+			s.Runtime.Version = ""
+		}
+	}
+	s.Scaling.forgetDefaults(&old.Scaling)
+	s.Resources.forgetDefaults(&old.Resources)
+}
+
+func (s *ScalingSpec) forgetDefaults(old *ScalingSpec) {
+	if s.TargetConcurrency == nil || old.TargetConcurrency == nil || *s.TargetConcurrency != *old.TargetConcurrency {
+		return
+	}
+	untouched := ScalingSpec{ContainerConcurrency: old.ContainerConcurrency}
+	untouched.setDefaults()
+	if *old.TargetConcurrency == *untouched.TargetConcurrency {
+		s.TargetConcurrency = nil
+	}
+}
+
+func (r *ResourcesSpec) forgetDefaults(old *ResourcesSpec) {
+	for name := range defaultResources {
+		request, hasRequest := r.Requests[name]
+		limit, hasLimit := r.Limits[name]
+		oldRequest, oldLimit := old.Requests[name], old.Limits[name]
+		if !hasRequest || !hasLimit {
+			continue
+		}
+		sameRequest, sameLimit := request.Cmp(oldRequest) == 0, limit.Cmp(oldLimit) == 0
+		switch {
+		case sameRequest && !sameLimit && oldRequest.Cmp(defaultRequest(name, oldLimit)) == 0:
+			delete(r.Requests, name)
+		case sameLimit && !sameRequest && oldLimit.Cmp(defaultLimit(name, oldRequest)) == 0:
+			delete(r.Limits, name)
+		}
+	}
+}
+
 // setDefaults fills in the block of the source's type only.
 func (s *SourceSpec) setDefaults() {
 	switch {
 	case s.Type == SourceTypeGit && s.Git != nil:
 		s.Git.Ref = cmp.Or(s.Git.Ref, DefaultGitRef)
+		s.Git.Path = cleanPath(s.Git.Path)
 	case s.Type == SourceTypeS3 && s.S3 != nil:
 		s.S3.Region = cmp.Or(s.S3.Region, DefaultS3Region)
 		s.S3.UsePathStyle = cmp.Or(s.S3.UsePathStyle, ptr.Bool(s.S3.Endpoint != ""))
@@ -94,6 +146,17 @@ func (s *SourceSpec) setDefaults() {
 	}
 }
 
+// cleanPath writes a folder in the one way that paths are compared in. What leaves the source is left to validation.
+func cleanPath(p string) string {
+	if p == "" || path.IsAbs(p) || slices.Contains(strings.Split(p, "/"), "..") {
+		return p
+	}
+	if p = path.Clean(p); p == "." {
+		return ""
+	}
+	return p
+}
+
 func (b *BuildSpec) setDefaults(cfg *config.Build) {
 	if b.Timeout == nil {
 		b.Timeout = &metav1.Duration{Duration: cfg.Timeout}
@@ -103,10 +166,15 @@ func (b *BuildSpec) setDefaults(cfg *config.Build) {
 	}
 }
 
-func (r *RuntimeSpec) setDefaults(runtimes *config.Runtimes) {
-	if language, ok := languageAliases[r.Language]; ok {
-		r.Language = language
+func (l Language) canonical() Language {
+	if language, ok := languageAliases[l]; ok {
+		return language
 	}
+	return l
+}
+
+func (r *RuntimeSpec) setDefaults(runtimes *config.Runtimes) {
+	r.Language = r.Language.canonical()
 	if r.Version == "" {
 		r.Version = runtimes.DefaultVersion(string(r.Language))
 	}
@@ -139,27 +207,40 @@ func (s *ScalingSpec) setDefaults() {
 	}
 }
 
+// defaultResources are what one instance gets where the user says nothing.
+var defaultResources = map[corev1.ResourceName]struct{ request, limit resource.Quantity }{
+	corev1.ResourceCPU:    {resource.MustParse("50m"), resource.MustParse("1")},
+	corev1.ResourceMemory: {resource.MustParse("64Mi"), resource.MustParse("512Mi")},
+}
+
+// defaultRequest never exceeds the limit.
+func defaultRequest(name corev1.ResourceName, limit resource.Quantity) resource.Quantity {
+	request := defaultResources[name].request
+	if request.Cmp(limit) > 0 {
+		return limit
+	}
+	return request
+}
+
+// defaultLimit is lifted by a request over it, which is the user's wish.
+func defaultLimit(name corev1.ResourceName, request resource.Quantity) resource.Quantity {
+	limit := defaultResources[name].limit
+	if request.Cmp(limit) > 0 {
+		return request
+	}
+	return limit
+}
+
 func (r *ResourcesSpec) setDefaults() {
-	for name, def := range map[corev1.ResourceName]struct{ request, limit resource.Quantity }{
-		corev1.ResourceCPU:    {resource.MustParse("50m"), resource.MustParse("1")},
-		corev1.ResourceMemory: {resource.MustParse("64Mi"), resource.MustParse("512Mi")},
-	} {
+	for name := range defaultResources {
 		request, hasRequest := r.Requests[name]
 		limit, hasLimit := r.Limits[name]
 		if !hasLimit {
-			limit = def.limit
-			// A request over the default limit is the user's wish, and lifts the limit.
-			if hasRequest && request.Cmp(limit) > 0 {
-				limit = request
-			}
+			limit = defaultLimit(name, request)
 			r.Limits = withQuantity(r.Limits, name, limit)
 		}
 		if !hasRequest {
-			request = def.request
-			if request.Cmp(limit) > 0 {
-				request = limit
-			}
-			r.Requests = withQuantity(r.Requests, name, request)
+			r.Requests = withQuantity(r.Requests, name, defaultRequest(name, limit))
 		}
 	}
 }

@@ -161,7 +161,7 @@ type RuntimeSpec struct {
 	// the language. That ConfigMap lists all versions on offer.
 	// +optional
 	// +kubebuilder:validation:Schemaless
-	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:pruning:PreserveUnknownFields
 	Version string `json:"version,omitempty"`
 
 	// handler is what is called: module.function, or function alone for one in the main file (main.py, index.js, package

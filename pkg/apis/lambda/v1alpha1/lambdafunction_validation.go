@@ -17,16 +17,15 @@ limitations under the License.
 package v1alpha1
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"knative.dev/pkg/apis"
@@ -35,20 +34,18 @@ import (
 )
 
 const (
-	// MaxInlineBytes is the most that code, dependencies and files of an inline source may have together.
-	MaxInlineBytes = 512 * 1024
-
-	maxHandlerLength = 100
-	maxVersionLength = 20
-	maxPathLength    = 512
-
+	maxHandlerLength          = 100
+	maxVersionLength          = 20
+	maxRetries                = 10
 	maxScaleToZeroGracePeriod = time.Hour
 )
 
 var (
-	handlerPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
-	versionPattern = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*(-[a-zA-Z0-9]+)?$`)
-	pathPattern    = regexp.MustCompile(`^[A-Za-z0-9._/ -]+$`)
+	handlerPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$`)
+	// In Python modules have packages, and an application is an object and not a function.
+	pythonHandlerPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][A-Za-z0-9_]*)?$`)
+	versionPattern       = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*(-[a-zA-Z0-9]+)?$`)
+	ecrPattern           = regexp.MustCompile(`\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$`)
 )
 
 // privilegeAnnotations gave privilege in the operator before this one.
@@ -92,13 +89,21 @@ func (fn *LambdaFunction) validateMetadata() (errs *apis.FieldError) {
 
 func (s *LambdaFunctionSpec) validate(ctx context.Context) *apis.FieldError {
 	cfg := config.FromContextOrDefaults(ctx)
-	errs := s.Source.validate().ViaField("source").
-		Also(s.validateRuntime(cfg.Runtimes).ViaField("runtime")).
+	errs := s.Source.validate(newHostChecker(ctx, cfg.Build.AllowedNetworks)).ViaField("source").
 		Also(s.Scaling.validate().ViaField("scaling")).
 		Also(s.Resources.validate().ViaField("resources")).
-		Also(s.Build.validate().ViaField("build")).
+		Also(s.Build.validate(cfg.Build).ViaField("build")).
 		Also(validateEnv(s.Env).ViaField("env")).
-		Also(validateEnvFrom(s.EnvFrom).ViaField("envFrom"))
+		Also(validateEnvFrom(s.EnvFrom).ViaField("envFrom")).
+		Also(validatePullPolicy(s.ImagePullPolicy, "imagePullPolicy")).
+		Also(s.Eventing.validate().ViaField("eventing")).
+		Also(validateTriggers(s.Triggers)).
+		Also(s.Observability.validate().ViaField("observability"))
+	if s.Source.Type == SourceTypeImage {
+		errs = errs.Also(s.Runtime.validateUnused().ViaField("runtime"))
+	} else {
+		errs = errs.Also(s.Runtime.validate(cfg.Runtimes).ViaField("runtime"))
+	}
 	if s.ServiceAccountName != "" {
 		for _, msg := range validation.IsDNS1123Subdomain(s.ServiceAccountName) {
 			errs = errs.Also(apis.ErrInvalidValue(s.ServiceAccountName, "serviceAccountName", msg))
@@ -110,90 +115,60 @@ func (s *LambdaFunctionSpec) validate(ctx context.Context) *apis.FieldError {
 	return errs
 }
 
-func (s *LambdaFunctionSpec) validateRuntime(runtimes *config.Runtimes) *apis.FieldError {
-	if s.Source.Type == SourceTypeImage {
-		return nil
-	}
-	return s.Runtime.validate(runtimes)
-}
-
-func (s *SourceSpec) validate() *apis.FieldError {
-	switch s.Type {
-	case SourceTypeInline:
-		if s.Inline == nil {
-			return apis.ErrMissingField("inline")
-		}
-		return s.Inline.validate().ViaField("inline")
-	case SourceTypeGit, SourceTypeS3, SourceTypeMinIO, SourceTypeGCS, SourceTypeImage:
-		return nil
-	case "":
-		return apis.ErrMissingField("type")
-	default:
-		return apis.ErrInvalidValue(s.Type, "type", "choose one of: inline")
-	}
-}
-
-func (s *InlineSource) validate() (errs *apis.FieldError) {
-	if s.Code == "" && len(s.Files) == 0 {
-		errs = errs.Also(apis.ErrMissingOneOf("code", "files"))
-	}
-	size := len(s.Code) + len(s.Dependencies)
-	for _, file := range slices.Sorted(maps.Keys(s.Files)) {
-		size += len(file) + len(s.Files[file])
-		if msg := checkRelativePath(file); msg != "" {
-			errs = errs.Also(apis.ErrInvalidKeyName(file, "files", msg))
-		}
-		if !utf8.ValidString(s.Files[file]) {
-			errs = errs.Also(apis.ErrGeneric("not UTF-8 text", "").ViaFieldKey("files", file))
-		}
-	}
-	if size > MaxInlineBytes {
-		errs = errs.Also(apis.ErrGeneric(fmt.Sprintf(
-			"%d bytes of inline source, over the limit of %d: leave data out of the source", size, MaxInlineBytes), "code", "files"))
-	}
-	return errs
-}
-
-// checkRelativePath returns what is wrong with a path inside a source, or "".
-func checkRelativePath(p string) string {
-	switch {
-	case p == "" || len(p) > maxPathLength:
-		return fmt.Sprintf("a path has 1 to %d characters", maxPathLength)
-	case path.IsAbs(p):
-		return "a path is relative to the function's folder: remove the leading /"
-	case slices.Contains(strings.Split(p, "/"), ".."):
-		return "a path stays inside the function's folder: remove .."
-	case strings.HasPrefix(p, "-"):
-		return "a path does not begin with -"
-	case !pathPattern.MatchString(p) || strings.TrimSpace(p) != p:
-		return "a path has letters, digits, . _ - / and inner spaces"
-	case path.Clean(p) != p:
-		return "write it as " + path.Clean(p)
-	}
-	return ""
-}
-
 func (r *RuntimeSpec) validate(runtimes *config.Runtimes) (errs *apis.FieldError) {
 	if r.Language == "" {
 		return apis.ErrMissingField("language")
 	}
 	versions := runtimes.Versions(string(r.Language))
 	if _, ok := defaultHandlers[r.Language]; !ok || len(versions) == 0 {
-		return apis.ErrInvalidValue(r.Language, "language", "choose one of: "+strings.Join(runtimes.Languages(), ", "))
+		return apis.ErrInvalidValue(shorten(string(r.Language)), "language", "choose one of: "+strings.Join(runtimes.Languages(), ", "))
 	}
 	switch {
-	case len(r.Version) > maxVersionLength || !versionPattern.MatchString(r.Version):
-		errs = errs.Also(apis.ErrInvalidValue(r.Version, "version", "write digits and dots, for example "+runtimes.DefaultVersion(string(r.Language))))
+	case !validVersion(r.Version):
+		errs = errs.Also(apis.ErrInvalidValue(shorten(r.Version), "version", "write digits and dots, for example "+runtimes.DefaultVersion(string(r.Language))))
 	case !slices.Contains(versions, r.Version):
-		errs = errs.Also(apis.ErrInvalidValue(r.Version, "version", fmt.Sprintf("%s is offered in: %s", r.Language, strings.Join(versions, ", "))))
-	}
-	if len(r.Handler) > maxHandlerLength || !handlerPattern.MatchString(r.Handler) {
-		errs = errs.Also(apis.ErrInvalidValue(r.Handler, "handler", "write module.function, or function alone for one in the main file"))
+		remedy := fmt.Sprintf("%s is offered in: %s", r.Language, strings.Join(versions, ", "))
+		if slices.Contains(versions, r.Version+"0") {
+			remedy += "; without quotes YAML takes the last 0 for nothing"
+		}
+		errs = errs.Also(apis.ErrInvalidValue(r.Version, "version", remedy))
 	}
 	if r.Response != ResponseRaw && r.Response != ResponseEnvelope {
-		errs = errs.Also(apis.ErrInvalidValue(r.Response, "response", "choose one of: raw, envelope"))
+		errs = errs.Also(apis.ErrInvalidValue(shorten(string(r.Response)), "response", "choose one of: raw, envelope"))
 	}
-	return errs
+	return errs.Also(r.validateHandler())
+}
+
+func (r *RuntimeSpec) validateHandler() *apis.FieldError {
+	pattern, remedy := handlerPattern, "write module.function, or function alone for one in the main file"
+	if r.Language == LanguagePython {
+		pattern, remedy = pythonHandlerPattern, remedy+", or module:app for an application"
+	}
+	if len(r.Handler) > maxHandlerLength || !pattern.MatchString(r.Handler) {
+		return apis.ErrInvalidValue(shorten(r.Handler), "handler", remedy)
+	}
+	return nil
+}
+
+// validateUnused checks the runtime of a function whose image is there already. Older manifests cannot leave it out.
+func (r *RuntimeSpec) validateUnused() (errs *apis.FieldError) {
+	if *r == (RuntimeSpec{}) {
+		return nil
+	}
+	if r.Version != "" && !validVersion(r.Version) {
+		errs = errs.Also(apis.ErrInvalidValue(shorten(r.Version), "version", "write digits and dots, or remove it: the image has its own"))
+	}
+	if r.Handler != "" && (len(r.Handler) > maxHandlerLength || !pythonHandlerPattern.MatchString(r.Handler)) {
+		errs = errs.Also(apis.ErrInvalidValue(shorten(r.Handler), "handler", "write module.function, or remove it: the image has its own"))
+	}
+	if r.Response != "" && r.Response != ResponseRaw {
+		errs = errs.Also(apis.ErrInvalidValue(shorten(string(r.Response)), "response", "remove it: the image answers by itself"))
+	}
+	return errs.Also(warn("has no effect: source.type is image, and the image has its own runtime", apis.CurrentField))
+}
+
+func validVersion(version string) bool {
+	return len(version) <= maxVersionLength && versionPattern.MatchString(version)
 }
 
 func (s *ScalingSpec) validate() (errs *apis.FieldError) {
@@ -215,7 +190,9 @@ func (s *ScalingSpec) validate() (errs *apis.FieldError) {
 	if c := *s.ContainerConcurrency; c > 0 && int64(*s.TargetConcurrency) > c {
 		errs = errs.Also(apis.ErrGeneric(fmt.Sprintf("targetConcurrency %d is over containerConcurrency %d and can never be reached", *s.TargetConcurrency, c), "targetConcurrency"))
 	}
-	if d := s.ScaleToZeroGracePeriod.Duration; d < 0 || d > maxScaleToZeroGracePeriod {
+	if d := s.ScaleToZeroGracePeriod.Duration; d == notADuration {
+		errs = errs.Also(apis.ErrGeneric("not a duration: write for example 30s", "scaleToZeroGracePeriod"))
+	} else if d < 0 || d > maxScaleToZeroGracePeriod {
 		errs = errs.Also(apis.ErrOutOfBoundsValue(d, time.Duration(0), maxScaleToZeroGracePeriod, "scaleToZeroGracePeriod"))
 	}
 	return errs
@@ -227,7 +204,9 @@ func (r *ResourcesSpec) validate() (errs *apis.FieldError) {
 			if resourceName != corev1.ResourceCPU && resourceName != corev1.ResourceMemory {
 				errs = errs.Also(apis.ErrInvalidKeyName(string(resourceName), field, "choose cpu or memory"))
 			}
-			if quantity.Sign() <= 0 {
+			if quantity.Cmp(notAQuantity) == 0 {
+				errs = errs.Also(apis.ErrGeneric("not a quantity: write for example 500m or 256Mi", string(resourceName)).ViaField(field))
+			} else if quantity.Sign() <= 0 {
 				errs = errs.Also(apis.ErrInvalidValue(quantity.String(), string(resourceName), "give more than 0").ViaField(field))
 			}
 		}
@@ -241,14 +220,47 @@ func (r *ResourcesSpec) validate() (errs *apis.FieldError) {
 	return errs
 }
 
-func (b *BuildSpec) validate() (errs *apis.FieldError) {
-	if d := b.Timeout.Duration; d < config.MinBuildTimeout || d > config.MaxBuildTimeout {
+func (b *BuildSpec) validate(cfg *config.Build) (errs *apis.FieldError) {
+	if d := b.Timeout.Duration; d == notADuration {
+		errs = errs.Also(apis.ErrGeneric("not a duration: write for example 30m", "timeout"))
+	} else if d < config.MinBuildTimeout || d > config.MaxBuildTimeout {
 		errs = errs.Also(apis.ErrOutOfBoundsValue(d, config.MinBuildTimeout, config.MaxBuildTimeout, "timeout"))
 	}
+	if n := *b.Retries; n < 0 || n > maxRetries {
+		errs = errs.Also(apis.ErrOutOfBoundsValue(n, 0, maxRetries, "retries"))
+	}
 	if b.Registry != "" {
-		if err := config.CheckRegistry(b.Registry); err != nil {
-			errs = errs.Also(apis.ErrInvalidValue(b.Registry, "registry", err.Error()))
+		if err := config.CheckRegistry(b.Registry); err != nil || !imagePattern.MatchString(b.Registry) {
+			errs = errs.Also(apis.ErrInvalidValue(shorten(b.Registry), "registry", "write a host with or without a path, without a scheme"))
 		}
+	}
+	if b.Repository != "" && checkRepository("registry.example.com/"+b.Repository) != nil {
+		errs = errs.Also(apis.ErrInvalidValue(shorten(b.Repository), "repository", "write lower-case letters, digits, . _ - and / between parts"))
+	}
+	if b.Tag != "" {
+		if _, err := name.NewTag("registry.example.com/a/b:"+b.Tag, name.StrictValidation); err != nil {
+			errs = errs.Also(apis.ErrInvalidValue(shorten(b.Tag), "tag", "write letters, digits, . _ and -, at most 127"))
+		}
+	}
+	if b.ImagePullSecret != "" {
+		errs = errs.Also(validateSecretName(b.ImagePullSecret, "imagePullSecret"))
+	}
+	return errs.Also(b.validateRegistryType(cfg))
+}
+
+func (b *BuildSpec) validateRegistryType(cfg *config.Build) (errs *apis.FieldError) {
+	switch b.RegistryType {
+	case "", RegistryTypeLocal, RegistryTypeGCR, RegistryTypeGHCR, RegistryTypeDockerHub, RegistryTypeGeneric:
+	case RegistryTypeECR:
+		host, _, _ := strings.Cut(cmp.Or(b.Registry, cfg.Registry), "/")
+		if b.AWSRegion == "" && !ecrPattern.MatchString(host) {
+			errs = errs.Also(apis.ErrMissingField("awsRegion"))
+		}
+	default:
+		errs = errs.Also(apis.ErrInvalidValue(shorten(string(b.RegistryType)), "registryType", "choose one of: local, ecr, gcr, ghcr, dockerhub, generic"))
+	}
+	if b.AWSRegion != "" && !regionPattern.MatchString(b.AWSRegion) {
+		errs = errs.Also(apis.ErrInvalidValue(shorten(b.AWSRegion), "awsRegion", "write a region such as eu-central-1"))
 	}
 	return errs
 }

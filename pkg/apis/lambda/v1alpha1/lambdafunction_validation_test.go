@@ -29,6 +29,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 	"knative.dev/pkg/ptr"
+	"sigs.k8s.io/yaml"
 )
 
 // validFunction is the shortest function that is accepted, with changes.
@@ -122,6 +123,23 @@ func TestValidateAccepts(t *testing.T) {
 				corev1.EnvFromSource{ConfigMapRef: configMapRef("c"), Prefix: "C_"},
 			)(fn)
 		}},
+		{name: "an application", change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "pkg.main:app" }},
+		{name: "all of a build", change: func(fn *LambdaFunction) {
+			fn.Spec.Build = BuildSpec{
+				Registry: "123456789012.dkr.ecr.eu-central-1.amazonaws.com", RegistryType: RegistryTypeECR, Repository: "a/b_c", Tag: "v1.0",
+				ImagePullSecret: "ecr", Insecure: true, ForceRebuild: true, Retries: ptr.Int32(10),
+			}
+		}},
+		{name: "another registry of Amazon's with its region", change: func(fn *LambdaFunction) {
+			fn.Spec.Build = BuildSpec{Registry: "registry.example.com", RegistryType: RegistryTypeECR, AWSRegion: "eu-central-1"}
+		}},
+		{name: "eventing that is off", change: func(fn *LambdaFunction) {
+			fn.Spec.Eventing = &EventingSpec{
+				Enabled: ptr.Bool(false), BrokerName: "default", SubscriberServiceName: "other",
+				RabbitMQ: &RabbitMQSpec{Parallelism: ptr.Int32(1), PrefetchCount: ptr.Int32(1)},
+				DLQ:      &DLQSpec{RetryMaxAttempts: ptr.Int32(100), MessageTTL: ptr.Int64(0), MaxLength: ptr.Int64(0)},
+			}
+		}},
 		{name: "a service account", change: func(fn *LambdaFunction) { fn.Spec.ServiceAccountName = "robot.v1" }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -146,12 +164,13 @@ type refusal struct {
 func TestValidateRefuses(t *testing.T) {
 	for group, refusals := range map[string][]refusal{
 		"metadata":  metadataRefusals,
-		"source":    sourceRefusals,
+		"source":    append(sourceRefusals, moreSourceRefusals...),
 		"runtime":   runtimeRefusals,
 		"scaling":   scalingRefusals,
 		"resources": resourcesRefusals,
 		"build":     buildRefusals,
 		"env":       envRefusals,
+		"eventing":  eventingRefusals,
 	} {
 		for _, tc := range refusals {
 			t.Run(group+"/"+tc.name, func(t *testing.T) {
@@ -190,7 +209,7 @@ var sourceRefusals = []refusal{{
 }, {
 	name:   "unknown type",
 	change: func(fn *LambdaFunction) { fn.Spec.Source.Type = "floppy" },
-	want:   "invalid value: floppy: spec.source.type\nchoose one of: inline",
+	want:   "invalid value: floppy: spec.source.type\nchoose one of: inline, git, s3, minio, gcs, image",
 }, {
 	name:   "no source of the type",
 	change: func(fn *LambdaFunction) { fn.Spec.Source.Inline = nil },
@@ -206,7 +225,7 @@ var sourceRefusals = []refusal{{
 			Code: strings.Repeat("#", MaxInlineBytes-7), Dependencies: "a==1", Files: map[string]string{"f": "123"},
 		}
 	},
-	want: "524289 bytes of inline source, over the limit of 524288: leave data out of the source: " +
+	want: "524289 bytes of inline source, over the limit of 524288: put it into git or object storage: " +
 		"spec.source.inline.code, spec.source.inline.files",
 }, {
 	name:   "file that is not text",
@@ -246,6 +265,8 @@ var sourceRefusals = []refusal{{
 	want:   `invalid key name "./a//b.py": spec.source.inline.files` + "\nwrite it as a/b.py",
 }}
 
+const pythonHandler = "write module.function, or function alone for one in the main file, or module:app for an application"
+
 var runtimeRefusals = []refusal{{
 	name:   "no language",
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Language = "" },
@@ -269,12 +290,43 @@ var runtimeRefusals = []refusal{{
 }, {
 	name:   "handler of a shell",
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "main.handler;id" },
-	want:   "invalid value: main.handler;id: spec.runtime.handler\nwrite module.function, or function alone for one in the main file",
+	want:   "invalid value: main.handler;id: spec.runtime.handler\n" + pythonHandler,
 }, {
 	name:   "handler that is too long",
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = strings.Repeat("a", 101) },
-	want: "invalid value: " + strings.Repeat("a", 101) + ": spec.runtime.handler\n" +
-		"write module.function, or function alone for one in the main file",
+	want:   "invalid value: " + strings.Repeat("a", 100) + "...: spec.runtime.handler\n" + pythonHandler,
+}, {
+	name:   "handler of two applications",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "main:app:app" },
+	want:   "invalid value: main:app:app: spec.runtime.handler\n" + pythonHandler,
+}, {
+	name:   "handler that begins with a digit",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "1main.handler" },
+	want:   "invalid value: 1main.handler: spec.runtime.handler\n" + pythonHandler,
+}, {
+	name:   "handler of a path",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "src/main.handler" },
+	want:   "invalid value: src/main.handler: spec.runtime.handler\n" + pythonHandler,
+}, {
+	name:   "handler in quotes",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "'main'.handler" },
+	want:   "invalid value: 'main'.handler: spec.runtime.handler\n" + pythonHandler,
+}, {
+	name:   "handler with a space",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "main. handler" },
+	want:   "invalid value: main. handler: spec.runtime.handler\n" + pythonHandler,
+}, {
+	name:   "handler that is not ASCII",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "größe.handler" },
+	want:   "invalid value: größe.handler: spec.runtime.handler\n" + pythonHandler,
+}, {
+	name:   "version with a line of a Dockerfile",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Version = "3.13\nRUN id" },
+	want:   "invalid value: 3.13\nRUN id: spec.runtime.version\nwrite digits and dots, for example 3.13",
+}, {
+	name:   "pull policy that is none",
+	change: func(fn *LambdaFunction) { fn.Spec.ImagePullPolicy = "Sometimes" },
+	want:   "invalid value: Sometimes: spec.imagePullPolicy\nchoose one of: Always, IfNotPresent, Never",
 }, {
 	name:   "unknown response",
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Response = "xml" },
@@ -371,6 +423,81 @@ var buildRefusals = []refusal{{
 	name:   "registry with a scheme",
 	change: func(fn *LambdaFunction) { fn.Spec.Build.Registry = "https://ghcr.io/acme" },
 	want:   "invalid value: https://ghcr.io/acme: spec.build.registry\nwrite a host with or without a path, without a scheme",
+}, {
+	name:   "registry with a variable",
+	change: func(fn *LambdaFunction) { fn.Spec.Build.Registry = "$REGISTRY/acme" },
+	want:   "invalid value: $REGISTRY/acme: spec.build.registry\nwrite a host with or without a path, without a scheme",
+}, {
+	name:   "unknown type of registry",
+	change: func(fn *LambdaFunction) { fn.Spec.Build.RegistryType = "quay" },
+	want:   "invalid value: quay: spec.build.registryType\nchoose one of: local, ecr, gcr, ghcr, dockerhub, generic",
+}, {
+	name: "registry of Amazon without a region",
+	change: func(fn *LambdaFunction) {
+		fn.Spec.Build.Registry, fn.Spec.Build.RegistryType = "registry.example.com", RegistryTypeECR
+	},
+	want: "missing field(s): spec.build.awsRegion",
+}, {
+	name:   "region that is none",
+	change: func(fn *LambdaFunction) { fn.Spec.Build.AWSRegion = "europe" },
+	want:   "invalid value: europe: spec.build.awsRegion\nwrite a region such as eu-central-1",
+}, {
+	name:   "repository with a tag",
+	change: func(fn *LambdaFunction) { fn.Spec.Build.Repository = "acme/hello:v1" },
+	want:   "invalid value: acme/hello:v1: spec.build.repository\nwrite lower-case letters, digits, . _ - and / between parts",
+}, {
+	name:   "tag of a shell",
+	change: func(fn *LambdaFunction) { fn.Spec.Build.Tag = "v1;id" },
+	want:   "invalid value: v1;id: spec.build.tag\nwrite letters, digits, . _ and -, at most 127",
+}, {
+	name:   "secret that is no name",
+	change: func(fn *LambdaFunction) { fn.Spec.Build.ImagePullSecret = "My Secret" },
+	want:   "invalid value: My Secret: spec.build.imagePullSecret\n" + subdomain,
+}, {
+	name:   "more tries than are allowed",
+	change: func(fn *LambdaFunction) { fn.Spec.Build.Retries = ptr.Int32(11) },
+	want:   "expected 0 <= 11 <= 10: spec.build.retries",
+}, {
+	name:   "less than no tries",
+	change: func(fn *LambdaFunction) { fn.Spec.Build.Retries = ptr.Int32(-1) },
+	want:   "expected 0 <= -1 <= 10: spec.build.retries",
+}}
+
+var eventingRefusals = []refusal{{
+	name: "names that are none",
+	change: func(fn *LambdaFunction) {
+		fn.Spec.Eventing = &EventingSpec{Enabled: ptr.Bool(false), BrokerName: "My Broker"}
+	},
+	want: "invalid value: My Broker: spec.eventing.brokerName\n" + subdomain,
+}, {
+	name: "numbers out of bounds",
+	change: func(fn *LambdaFunction) {
+		fn.Spec.Eventing = &EventingSpec{
+			Enabled:  ptr.Bool(false),
+			RabbitMQ: &RabbitMQSpec{Parallelism: ptr.Int32(0), PrefetchCount: ptr.Int32(-1)},
+			DLQ:      &DLQSpec{RetryMaxAttempts: ptr.Int32(101), MessageTTL: ptr.Int64(-1), MaxLength: ptr.Int64(-2)},
+		}
+	},
+	want: "expected 0 <= -1 <= 9223372036854775807: spec.eventing.dlq.messageTTL\n" +
+		"expected 0 <= -2 <= 9223372036854775807: spec.eventing.dlq.maxLength\n" +
+		"expected 0 <= 101 <= 100: spec.eventing.dlq.retryMaxAttempts\n" +
+		"expected 1 <= -1 <= 2147483647: spec.eventing.rabbitmq.prefetchCount\n" +
+		"expected 1 <= 0 <= 2147483647: spec.eventing.rabbitmq.parallelism",
+}, {
+	name:   "trigger without a broker",
+	change: func(fn *LambdaFunction) { fn.Spec.Triggers = []TriggerSpec{{}} },
+	want: "are stored and have no effect yet: no Trigger is made for the function: spec.triggers\n" +
+		"missing field(s): spec.triggers[0].broker",
+}, {
+	name: "observability out of bounds",
+	change: func(fn *LambdaFunction) {
+		fn.Spec.Observability = &ObservabilitySpec{
+			Tracing: &TracingSpec{SamplingRate: "NaN"}, Metrics: &MetricsSpec{Port: ptr.Int32(65536)},
+		}
+	},
+	want: "expected 1 <= 65536 <= 65535: spec.observability.metrics.port\n" +
+		"invalid value: NaN: spec.observability.tracing.samplingRate\nwrite a number from 0 to 1 in quotes\n" +
+		"is stored and has no effect yet: spec.observability",
 }}
 
 var envRefusals = []refusal{{
@@ -474,16 +601,40 @@ func FuzzValidate(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, manifest := range legacyManifests(f) {
+		seed, err := yaml.YAMLToJSON(manifest)
+		if err != nil {
+			f.Fatal("YAMLToJSON() =", err)
+		}
+		f.Add(seed)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		fn := &LambdaFunction{}
 		if json.Unmarshal(data, fn) != nil {
 			return
 		}
-		ctx := context.Background()
+		ctx := apis.WithinCreate(context.Background())
 		undefaulted := fn.Validate(ctx)
 		fn.SetDefaults(ctx)
 		if diff := cmp.Diff(undefaulted.Error(), fn.Validate(ctx).Error()); diff != "" {
 			t.Error("Validate() differs before and after SetDefaults():", diff)
+		}
+		again := fn.DeepCopy()
+		again.SetDefaults(ctx)
+		if diff := cmp.Diff(fn, again); diff != "" {
+			t.Error("SetDefaults() a second time (-before, +after):", diff)
+		}
+		if undefaulted.Filter(apis.ErrorLevel) != nil {
+			return
+		}
+		// What is accepted is the same again after it was stored, and an update that changes nothing is accepted too.
+		stored := &LambdaFunction{}
+		if err := json.Unmarshal(mustMarshal(t, fn), stored); err != nil {
+			t.Fatal("Unmarshal() =", err)
+		}
+		stored.SetDefaults(apis.WithinUpdate(context.Background(), fn.DeepCopy()))
+		if diff := cmp.Diff(string(mustMarshal(t, fn)), string(mustMarshal(t, stored))); diff != "" {
+			t.Error("what is stored changes by an update of nothing (-before, +after):", diff)
 		}
 	})
 }

@@ -43,12 +43,12 @@ const (
 
 // SourceSpec is where the function's code comes from.
 //
-// +kubebuilder:validation:XValidation:rule="self.type != 'inline' || has(self.inline)",message="required when type is inline",fieldPath=".inline",reason="FieldValueRequired"
-// +kubebuilder:validation:XValidation:rule="self.type != 'git' || has(self.git)",message="required when type is git",fieldPath=".git",reason="FieldValueRequired"
-// +kubebuilder:validation:XValidation:rule="self.type != 's3' || has(self.s3)",message="required when type is s3",fieldPath=".s3",reason="FieldValueRequired"
-// +kubebuilder:validation:XValidation:rule="self.type != 'minio' || has(self.minio)",message="required when type is minio",fieldPath=".minio",reason="FieldValueRequired"
-// +kubebuilder:validation:XValidation:rule="self.type != 'gcs' || has(self.gcs)",message="required when type is gcs",fieldPath=".gcs",reason="FieldValueRequired"
-// +kubebuilder:validation:XValidation:rule="self.type != 'image' || has(self.image)",message="required when type is image",fieldPath=".image",reason="FieldValueRequired"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'inline' || has(self.inline)",message="required when type is inline",fieldPath=".inline",reason="FieldValueRequired"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'git' || has(self.git)",message="required when type is git",fieldPath=".git",reason="FieldValueRequired"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 's3' || has(self.s3)",message="required when type is s3",fieldPath=".s3",reason="FieldValueRequired"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'minio' || has(self.minio)",message="required when type is minio",fieldPath=".minio",reason="FieldValueRequired"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'gcs' || has(self.gcs)",message="required when type is gcs",fieldPath=".gcs",reason="FieldValueRequired"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'image' || has(self.image)",message="required when type is image",fieldPath=".image",reason="FieldValueRequired"
 type SourceSpec struct {
 	// type of the source: inline, git, s3, minio, gcs or image. The field of that name holds the source; no other may be
 	// given.

@@ -1,0 +1,230 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package v1alpha1
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	kjson "sigs.k8s.io/json"
+)
+
+// Older manifests write some values in other forms than ours: numbers in quotes, a version without them, dependencies
+// as an object, pull secrets as text. They are read here, and written in the one form that the types have. Durations
+// and quantities that are none must not stop the reading: an object that an older version stored would stop the
+// controller's list of all objects. They become a value that admission refuses.
+
+const notADuration = time.Duration(math.MinInt64)
+
+var (
+	notAQuantity = resource.MustParse("-9223372036854775807")
+
+	wholeNumber = regexp.MustCompile(`^-?[0-9]+$`)
+)
+
+// form rewrites a value into the form that its type has.
+type form func(json.RawMessage) (json.RawMessage, error)
+
+// unmarshal reads the object at path into target, which must not have an UnmarshalJSON of its own.
+func unmarshal(data []byte, target any, path string, forms map[string]form) error {
+	var fields map[string]json.RawMessage
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(data, &fields); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	changed := false
+	for name, rewrite := range forms {
+		value, ok := fields[name]
+		if !ok || string(value) == "null" {
+			continue
+		}
+		rewritten, err := rewrite(value)
+		if err != nil {
+			return fmt.Errorf("%s.%s: %w", path, name, err)
+		}
+		changed = changed || string(rewritten) != string(value)
+		fields[name] = rewritten
+	}
+	if changed {
+		var err error
+		if data, err = json.Marshal(fields); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return kjson.UnmarshalCaseSensitivePreserveInts(data, target)
+}
+
+// number takes a whole number out of its quotes.
+func number(value json.RawMessage) (json.RawMessage, error) {
+	var text string
+	if json.Unmarshal(value, &text) != nil {
+		return value, nil
+	}
+	if text = strings.TrimSpace(text); !wholeNumber.MatchString(text) {
+		return nil, fmt.Errorf("%q is not a whole number", text)
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a number of 64 bits", text)
+	}
+	return json.RawMessage(strconv.FormatInt(n, 10)), nil
+}
+
+// quoted puts a number in quotes.
+func quoted(value json.RawMessage) (json.RawMessage, error) {
+	var n json.Number
+	if value[0] == '"' || json.Unmarshal(value, &n) != nil {
+		return value, nil
+	}
+	return json.Marshal(n.String())
+}
+
+// objectText makes an object the text of one.
+func objectText(value json.RawMessage) (json.RawMessage, error) {
+	if value[0] != '{' {
+		return value, nil
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(value, &object); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(string(text))
+}
+
+// references makes names objects with a name.
+func references(value json.RawMessage) (json.RawMessage, error) {
+	var items []json.RawMessage
+	if err := json.Unmarshal(value, &items); err != nil {
+		return nil, errors.New("write a list of the names of Secrets")
+	}
+	names := make([]corev1.LocalObjectReference, len(items))
+	for i, item := range items {
+		if json.Unmarshal(item, &names[i].Name) == nil {
+			continue
+		}
+		if err := json.Unmarshal(item, &names[i]); err != nil {
+			return nil, fmt.Errorf("[%d]: write the name of a Secret, or an object with name", i)
+		}
+	}
+	return json.Marshal(names)
+}
+
+func duration(value json.RawMessage) (json.RawMessage, error) {
+	var text string
+	if err := json.Unmarshal(value, &text); err != nil {
+		return nil, errors.New("write a duration in quotes, for example 30s")
+	}
+	if _, err := time.ParseDuration(text); err != nil {
+		return json.Marshal(notADuration.String())
+	}
+	return value, nil
+}
+
+func quantityList(value json.RawMessage) (json.RawMessage, error) {
+	var list map[string]json.RawMessage
+	if err := json.Unmarshal(value, &list); err != nil {
+		return nil, errors.New("write an object with cpu and memory")
+	}
+	for name, raw := range list {
+		var quantity resource.Quantity
+		if err := json.Unmarshal(raw, &quantity); err != nil {
+			list[name] = json.RawMessage(strconv.Quote(notAQuantity.String()))
+		}
+	}
+	return json.Marshal(list)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *LambdaFunctionSpec) UnmarshalJSON(data []byte) error {
+	type plain LambdaFunctionSpec
+	return unmarshal(data, (*plain)(s), "spec", map[string]form{"timeoutSeconds": number})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *RuntimeSpec) UnmarshalJSON(data []byte) error {
+	type plain RuntimeSpec
+	return unmarshal(data, (*plain)(r), "spec.runtime", map[string]form{"version": quoted})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *ScalingSpec) UnmarshalJSON(data []byte) error {
+	type plain ScalingSpec
+	return unmarshal(data, (*plain)(s), "spec.scaling", map[string]form{
+		"minReplicas":            number,
+		"maxReplicas":            number,
+		"containerConcurrency":   number,
+		"targetConcurrency":      number,
+		"scaleToZeroGracePeriod": duration,
+	})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *ResourcesSpec) UnmarshalJSON(data []byte) error {
+	type plain ResourcesSpec
+	return unmarshal(data, (*plain)(r), "spec.resources", map[string]form{"requests": quantityList, "limits": quantityList})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (b *BuildSpec) UnmarshalJSON(data []byte) error {
+	type plain BuildSpec
+	return unmarshal(data, (*plain)(b), "spec.build", map[string]form{"timeout": duration, "retries": number})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *InlineSource) UnmarshalJSON(data []byte) error {
+	type plain InlineSource
+	return unmarshal(data, (*plain)(s), "spec.source.inline", map[string]form{"dependencies": objectText})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *ImageSource) UnmarshalJSON(data []byte) error {
+	type plain ImageSource
+	return unmarshal(data, (*plain)(s), "spec.source.image", map[string]form{"port": number, "imagePullSecrets": references})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *RabbitMQSpec) UnmarshalJSON(data []byte) error {
+	type plain RabbitMQSpec
+	return unmarshal(data, (*plain)(r), "spec.eventing.rabbitmq", map[string]form{"parallelism": number, "prefetchCount": number})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (d *DLQSpec) UnmarshalJSON(data []byte) error {
+	type plain DLQSpec
+	return unmarshal(data, (*plain)(d), "spec.eventing.dlq", map[string]form{
+		"retryMaxAttempts": number,
+		"messageTTL":       number,
+		"maxLength":        number,
+	})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *MetricsSpec) UnmarshalJSON(data []byte) error {
+	type plain MetricsSpec
+	return unmarshal(data, (*plain)(m), "spec.observability.metrics", map[string]form{"port": number})
+}
