@@ -47,6 +47,9 @@ type Bucket struct {
 	Region string `json:"region,omitempty"`
 	// Endpoint is http:// or https:// with a host and perhaps a port. Empty: the provider's own. Required for MinIO.
 	Endpoint string `json:"endpoint,omitempty"`
+	// VirtualHost puts the bucket into the host of the address and not into its path, as Amazon does, where Endpoint is
+	// set.
+	VirtualHost bool `json:"virtualHost,omitempty"`
 }
 
 const maxKeyLength = 1024

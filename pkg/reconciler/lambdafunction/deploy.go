@@ -33,18 +33,18 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
 )
 
-// reconcileService makes the Knative Service serve the image of the present spec. As long as there is none, a
+// reconcileService makes the Knative Service serve the image of the present spec. As long as there is none (""), a
 // Service that is there already stays as it is.
-func (r *Reconciler) reconcileService(ctx context.Context, fn *v1alpha1.LambdaFunction, build *resources.Build) error {
-	built := build != nil && fn.Status.Built(build.Key())
+func (r *Reconciler) reconcileService(ctx context.Context, fn *v1alpha1.LambdaFunction, image string) error {
+	there := image != ""
 	service, err := r.serviceLister.Services(fn.Namespace).Get(names.Service(fn))
 	switch {
-	case apierrs.IsNotFound(err) && !built:
+	case apierrs.IsNotFound(err) && !there:
 		fn.Status.MarkWaitingForBuild()
 		return nil
 	case apierrs.IsNotFound(err):
 		fn.Status.MarkDeploying()
-		service, err = r.createService(ctx, fn)
+		service, err = r.createService(ctx, fn, image)
 	}
 	if err != nil {
 		return markRefused(fn, err)
@@ -53,12 +53,12 @@ func (r *Reconciler) reconcileService(ctx context.Context, fn *v1alpha1.LambdaFu
 		fn.Status.MarkServiceNotOwned(service.Name)
 		return controller.NewPermanentError(fmt.Errorf("LambdaFunction %q does not own Knative Service %q", fn.Name, service.Name))
 	}
-	if built {
-		if service, err = r.updateService(ctx, fn, service); err != nil {
+	if there {
+		if service, err = r.updateService(ctx, fn, service, image); err != nil {
 			return markRefused(fn, err)
 		}
 	}
-	fn.Status.PropagateService(service, built)
+	fn.Status.PropagateService(service, there)
 	if !fn.Status.Starting(service) {
 		return nil
 	}
@@ -72,9 +72,9 @@ func (r *Reconciler) reconcileService(ctx context.Context, fn *v1alpha1.LambdaFu
 	return nil
 }
 
-func (r *Reconciler) createService(ctx context.Context, fn *v1alpha1.LambdaFunction) (*servingv1.Service, error) {
+func (r *Reconciler) createService(ctx context.Context, fn *v1alpha1.LambdaFunction, image string) (*servingv1.Service, error) {
 	services, recorder := r.serving.ServingV1().Services(fn.Namespace), controller.GetEventRecorder(ctx)
-	desired := resources.MakeService(fn, fn.Status.BuildStatus.ImageURI, config.FromContextOrDefaults(ctx).Build)
+	desired := resources.MakeService(fn, image, config.FromContextOrDefaults(ctx).Build)
 	service, err := services.Create(ctx, desired, metav1.CreateOptions{})
 	switch {
 	case apierrs.IsAlreadyExists(err):
@@ -91,9 +91,9 @@ func (r *Reconciler) createService(ctx context.Context, fn *v1alpha1.LambdaFunct
 	return service, nil
 }
 
-func (r *Reconciler) updateService(ctx context.Context, fn *v1alpha1.LambdaFunction, existing *servingv1.Service) (*servingv1.Service, error) {
+func (r *Reconciler) updateService(ctx context.Context, fn *v1alpha1.LambdaFunction, existing *servingv1.Service, image string) (*servingv1.Service, error) {
 	desired := existing.DeepCopy()
-	resources.ApplyService(desired, fn, fn.Status.BuildStatus.ImageURI, config.FromContextOrDefaults(ctx).Build)
+	resources.ApplyService(desired, fn, image, config.FromContextOrDefaults(ctx).Build)
 	if equality.Semantic.DeepEqual(desired, existing) {
 		return existing, nil
 	}

@@ -19,6 +19,7 @@ package lambdafunction
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
@@ -30,6 +31,7 @@ import (
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
 
@@ -40,7 +42,42 @@ const (
 
 // deployRows are about making the Knative Service what the function wants.
 func deployRows() rtesting.TableTest {
-	return append(createRows(), updateRows()...)
+	return slices.Concat(createRows(), updateRows(), readyImageRows())
+}
+
+// readyImageRows are about an image that was there already.
+func readyImageRows() rtesting.TableTest {
+	image := WithSource(v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeImage, Image: &v1alpha1.ImageSource{Repository: "ghcr.io/acme/server", Tag: "v1"}})
+	fn := function(image)
+	service := func(changes ...ServiceOption) *servingv1.Service {
+		return Change(resources.MakeService(fn, "ghcr.io/acme/server:v1", cluster.Build), changes...)
+	}
+	// What a function was built with before it got the image.
+	before := function(deployed(WithServiceReady))
+	updated := serviceOf(before, WithServiceReady)
+	resources.ApplyService(updated, fn, "ghcr.io/acme/server:v1", cluster.Build)
+	return rtesting.TableTest{{
+		Name:              "ready image",
+		Key:               key,
+		Objects:           []runtime.Object{fn},
+		WantCreates:       []runtime.Object{service()},
+		WantEvents:        []string{normal("Created", "Created Knative Service %q", "hello")},
+		WantStatusUpdates: statusUpdate(function(image, WithObserved(1), WithNothingToBuild, WithService(service(), true), summarized)),
+	}, {
+		Name: "ready image that serves",
+		Key:  key,
+		Objects: []runtime.Object{
+			service(WithServiceReady), function(image, WithObserved(1), WithNothingToBuild, WithService(service(WithServiceReady), true), summarized),
+		},
+	}, {
+		Name:              "ready image in place of a build that runs",
+		Key:               key,
+		Objects:           []runtime.Object{function(image), planOf(before), taskRunOf(before, running), serviceOf(before, WithServiceReady)},
+		WantPatches:       []clientgotesting.PatchActionImpl{cancellation(taskRunName(before))},
+		WantUpdates:       []clientgotesting.UpdateActionImpl{{Object: updated}},
+		WantEvents:        []string{normal("Updated", "Updated Knative Service %q", "hello")},
+		WantStatusUpdates: statusUpdate(function(image, WithObserved(1), WithNothingToBuild, WithService(updated, true), summarized)),
+	}}
 }
 
 // createRows begin with an image, and no Knative Service that the informer has seen.

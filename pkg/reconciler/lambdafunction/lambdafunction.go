@@ -60,15 +60,25 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, fn *v1alpha1.LambdaFunct
 	defer cancel()
 	defer fn.Status.Summarize()
 
+	image, err := r.reconcileImage(ctx, fn)
+	return errors.Join(err, r.reconcileService(ctx, fn, image))
+}
+
+// reconcileImage returns the image of the present spec, or "" as long as there is none.
+func (r *Reconciler) reconcileImage(ctx context.Context, fn *v1alpha1.LambdaFunction) (string, error) {
+	if ready := fn.Spec.Source.Image; fn.Spec.Source.Type == v1alpha1.SourceTypeImage && ready != nil {
+		fn.Status.MarkNothingToBuild()
+		return ready.Reference(), r.retireBuilds(ctx, fn, "")
+	}
 	build, err := planBuild(ctx, fn)
-	if err != nil {
-		return err
+	if build == nil || err != nil {
+		return "", err
 	}
-	var buildErr error
-	if build != nil {
-		buildErr = r.reconcileBuild(ctx, fn, build)
+	err = r.reconcileBuild(ctx, fn, build)
+	if !fn.Status.Built(build.Key()) {
+		return "", err
 	}
-	return errors.Join(buildErr, r.reconcileService(ctx, fn, build))
+	return fn.Status.BuildStatus.ImageURI, err
 }
 
 // planBuild returns the build of the present spec, or nil where there cannot be one; the conditions say why.

@@ -78,8 +78,8 @@ func (f *fetcher) s3Client(ctx context.Context, kind source.BucketKind, b *sourc
 	}
 	if b.Endpoint != "" {
 		options.BaseEndpoint = aws.String(b.Endpoint)
-		// Other stores have no host name for each bucket.
-		options.UsePathStyle = true
+		// Few other stores have a host name for each bucket.
+		options.UsePathStyle = !b.VirtualHost
 	}
 	return awss3.New(options), nil
 }

@@ -142,6 +142,13 @@ func (s *LambdaFunctionStatus) MarkBuildReady() {
 	functionConditions.Manage(s).MarkTrue(ConditionBuildReady)
 }
 
+// MarkNothingToBuild says that the image was there already.
+func (s *LambdaFunctionStatus) MarkNothingToBuild() {
+	s.BuildStatus = nil
+	functionConditions.Manage(s).MarkTrue(ConditionSourceReady)
+	functionConditions.Manage(s).MarkTrue(ConditionBuildReady)
+}
+
 // MarkWaitingForBuild says that there is no Knative Service, and none can be made before a build has ended.
 func (s *LambdaFunctionStatus) MarkWaitingForBuild() {
 	s.URL, s.Address, s.ServiceStatus = nil, nil, nil

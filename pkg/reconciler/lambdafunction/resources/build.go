@@ -18,6 +18,7 @@ limitations under the License.
 package resources
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -49,9 +50,10 @@ const (
 type Build struct {
 	// Plan is all that goes into the image.
 	Plan *source.Plan
-	// Repository is <registry>/<namespace>/<name>, without a tag.
+	// Repository is <registry>/<namespace>/<name>, without a tag. Empty where no registry is set.
 	Repository string
 
+	tag string
 	key string
 }
 
@@ -62,9 +64,13 @@ func NewBuild(fn *v1alpha1.LambdaFunction, cfg *config.Config) (*Build, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Build{Plan: plan, Repository: repository(fn, cfg.Build)}
+	b := &Build{Plan: plan, Repository: repository(fn, cfg.Build), tag: fn.Spec.Build.Tag}
 	// The same image in another registry is another build: it has to be pushed there too.
-	sum := sha256.Sum256([]byte(plan.Key() + "\n" + b.Repository))
+	destination := b.Repository
+	if b.tag != "" {
+		destination += ":" + b.tag
+	}
+	sum := sha256.Sum256([]byte(plan.Key() + "\n" + destination))
 	b.key = hex.EncodeToString(sum[:])
 	return b, nil
 }
@@ -76,58 +82,15 @@ func (b *Build) Key() string {
 
 // Image is where the build pushes to, by tag.
 func (b *Build) Image() string {
-	return b.Repository + ":" + b.key[:tagLength]
+	return b.Repository + ":" + cmp.Or(b.tag, b.key[:tagLength])
 }
 
 func repository(fn *v1alpha1.LambdaFunction, build *config.Build) string {
-	registry := fn.Spec.Build.Registry
-	if registry == "" {
-		registry = build.Registry
-	}
+	registry := cmp.Or(fn.Spec.Build.Registry, build.Registry)
 	if registry == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s/%s/%s", registry, fn.Namespace, fn.Name)
-}
-
-func makePlan(fn *v1alpha1.LambdaFunction, cfg *config.Config) (*source.Plan, error) {
-	language := string(fn.Spec.Runtime.Language)
-	base, ok := cfg.Runtimes.BaseImage(language, fn.Spec.Runtime.Version)
-	if !ok {
-		return nil, &source.Error{
-			Reason: v1alpha1.ReasonVersionNotOffered,
-			Err: fmt.Errorf("ConfigMap %s no longer offers %s %s: set spec.runtime.version to one of %v",
-				config.RuntimesConfigName, fn.Spec.Runtime.Language, fn.Spec.Runtime.Version, cfg.Runtimes.Versions(language)),
-		}
-	}
-	spec := fn.Spec.Source.Inline
-	if spec == nil {
-		// Admission refuses it, where it was asked.
-		return nil, &source.Error{
-			Reason: v1alpha1.ReasonSourceInvalid,
-			Err:    fmt.Errorf("spec.source.%s is missing", v1alpha1.SourceTypeInline),
-		}
-	}
-	inline, err := source.NewInline(language, spec.Code, spec.Dependencies, spec.Files)
-	if err != nil {
-		return nil, err
-	}
-	plan := &source.Plan{
-		Version:         source.PlanVersion,
-		Language:        language,
-		LanguageVersion: fn.Spec.Runtime.Version,
-		Handler:         fn.Spec.Runtime.Handler,
-		BaseImage:       base,
-		RuntimeImage:    cfg.Build.RuntimeImage,
-		FetchImage:      cfg.Build.FetchImage,
-		Source:          source.Source{Inline: inline},
-		RebuildToken:    fn.Annotations[lambda.RebuildAnnotationKey],
-	}
-	if plan.InstallsDependencies() {
-		// Another index is another build of what comes from there, and of nothing else.
-		plan.Index = source.Index{PipIndexURL: cfg.Build.PipIndexURL}
-	}
-	return plan, plan.Validate()
+	return registry + "/" + cmp.Or(fn.Spec.Build.Repository, fn.Namespace+"/"+fn.Name)
 }
 
 // MakePlanConfigMap makes the ConfigMap that the build's first step reads its plan from.

@@ -28,6 +28,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"knative.dev/pkg/ptr"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
@@ -85,6 +86,9 @@ func TestBuildKeyChanges(t *testing.T) {
 		{name: "handler", options: []FunctionOption{WithHandler("main.other")}},
 		{name: "rebuild", options: []FunctionOption{WithRebuild("1")}},
 		{name: "rebuild again", options: []FunctionOption{WithRebuild("2")}},
+		{name: "repository", options: []FunctionOption{WithBuild(v1alpha1.BuildSpec{Repository: "a/b"})}},
+		{name: "tag", options: []FunctionOption{WithBuild(v1alpha1.BuildSpec{Tag: "v1"})}},
+		{name: "git", options: []FunctionOption{WithSource(sources["git"])}},
 		{name: "registry of the function", options: []FunctionOption{WithRegistry("ghcr.io/acme")}},
 		{name: "registry of the cluster", build: map[string]string{"registry": "ghcr.io/other"}},
 		{name: "name", function: "hello2"},
@@ -102,6 +106,72 @@ func TestBuildKeyChanges(t *testing.T) {
 			t.Errorf("%s has the build key of %s", tc.name, other)
 		}
 		seen[key] = tc.name
+	}
+}
+
+// sources are one of each kind, with Secrets, as admission has them.
+var sources = map[string]v1alpha1.SourceSpec{
+	"git": {Type: v1alpha1.SourceTypeGit, Git: &v1alpha1.GitSource{
+		URL: "git@git.example.com:acme/hello.git", Ref: "v1", Path: "functions/hello", SecretRef: &corev1.LocalObjectReference{Name: "deploy-key"},
+	}},
+	"s3": {Type: v1alpha1.SourceTypeS3, S3: &v1alpha1.S3Source{
+		Bucket: "code", Key: "hello/", Endpoint: "s3.example.com", UsePathStyle: ptr.Bool(false), SecretRef: &corev1.LocalObjectReference{Name: "store"},
+	}},
+	"minio": {Type: v1alpha1.SourceTypeMinIO, MinIO: &v1alpha1.MinIOSource{
+		Bucket: "code", Key: "/hello.zip", SecretRef: &corev1.LocalObjectReference{Name: "store"},
+	}},
+	"gcs": {Type: v1alpha1.SourceTypeGCS, GCS: &v1alpha1.GCSSource{
+		Bucket: "code", Key: "hello.tar.gz", SecretRef: &corev1.LocalObjectReference{Name: "store"},
+	}},
+}
+
+func TestPlanOfSources(t *testing.T) {
+	want := map[string]source.Source{
+		"git":   {Git: &source.Git{URL: "git@git.example.com:acme/hello.git", Ref: "v1", Path: "functions/hello"}},
+		"s3":    {S3: &source.Bucket{Bucket: "code", Key: "hello/", Region: "us-east-1", Endpoint: "https://s3.example.com", VirtualHost: true}},
+		"minio": {MinIO: &source.Bucket{Bucket: "code", Key: "hello.zip", Region: "us-east-1", Endpoint: "http://minio.minio.svc.cluster.local:9000"}},
+		"gcs":   {GCS: &source.Bucket{Bucket: "code", Key: "hello.tar.gz"}},
+	}
+	for name, spec := range sources {
+		t.Run(name, func(t *testing.T) {
+			plan := mustBuild(t, LambdaFunction("hello", "default", WithSource(spec)), newConfig(t, map[string]string{
+				"pip-index-url": "https://pip.example.com/simple",
+			})).Plan
+			if diff := cmp.Diff(want[name], plan.Source); diff != "" {
+				t.Error("source (-want, +got) =", diff)
+			}
+			if len(plan.Secrets) != 1 {
+				t.Errorf("Secrets = %q, want that of the source", plan.Secrets)
+			}
+			if plan.Index.PipIndexURL == "" {
+				t.Error("the index is missing: nobody knows yet whether there are dependencies")
+			}
+		})
+	}
+}
+
+func TestForceRebuild(t *testing.T) {
+	force := WithBuild(v1alpha1.BuildSpec{ForceRebuild: true})
+	keys := map[string]bool{}
+	for _, options := range [][]FunctionOption{nil, {force}, {force, WithGeneration(2)}, {force, WithRebuild("1")}} {
+		keys[keyChange{options: options}.key(t)] = true
+	}
+	if len(keys) != 4 {
+		t.Errorf("%d build keys, want 4", len(keys))
+	}
+}
+
+func TestBuildDestination(t *testing.T) {
+	for name, tc := range map[string]struct {
+		build v1alpha1.BuildSpec
+		want  string
+	}{
+		"registry":   {v1alpha1.BuildSpec{Registry: "ghcr.io/acme", Tag: "v1"}, "ghcr.io/acme/default/hello:v1"},
+		"repository": {v1alpha1.BuildSpec{Repository: "team/greeter", Tag: "v1"}, "registry.example.com/functions/team/greeter:v1"},
+	} {
+		if got := mustBuild(t, LambdaFunction("hello", "default", WithBuild(tc.build)), newConfig(t, nil)).Image(); got != tc.want {
+			t.Errorf("%s: Image() = %q, want %q", name, got, tc.want)
+		}
 	}
 }
 
@@ -180,7 +250,7 @@ func TestNewBuildRefuses(t *testing.T) {
 		option: WithHandler("main handler"),
 		cfg:    newConfig(t, nil),
 		reason: source.ReasonInvalidPlan,
-		want: `handler: "main handler" does not match ^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$ ` +
+		want: `handler: "main handler" does not match ^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][A-Za-z0-9_]*)?$ ` +
 			"in at most 100 characters",
 	}} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -17,11 +17,13 @@ limitations under the License.
 package resources
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/kmeta"
 	"knative.dev/pkg/ptr"
@@ -69,10 +71,7 @@ func ApplyService(service *servingv1.Service, fn *v1alpha1.LambdaFunction, image
 	if fn.Spec.ServiceAccountName == "" {
 		spec.AutomountServiceAccountToken = ptr.Bool(false)
 	}
-	spec.ImagePullSecrets = nil
-	if cfg.RegistrySecret != "" {
-		spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: cfg.RegistrySecret}}
-	}
+	spec.ImagePullSecrets = pullSecrets(fn, cfg)
 	if len(spec.Containers) == 0 {
 		spec.Containers = []corev1.Container{{}}
 	}
@@ -87,17 +86,44 @@ func applyContainer(c *corev1.Container, fn *v1alpha1.LambdaFunction, image stri
 	// Other resources, such as ephemeral storage, are the cluster's defaults.
 	c.Resources.Requests = mergeResources(c.Resources.Requests, fn.Spec.Resources.Requests)
 	c.Resources.Limits = mergeResources(c.Resources.Limits, fn.Spec.Resources.Limits)
-	// Without a period the queue-proxy would retry fast, but only for the second that the kubelet gives it: what loads
-	// longer would wait for the kubelet's next turn, 10 seconds later. The supervisor holds a probe until the handler
-	// is loaded, so that a second between probes is not a second lost.
-	c.ReadinessProbe = &corev1.Probe{
-		ProbeHandler:     corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: HealthPath}},
-		SuccessThreshold: 1,
-		PeriodSeconds:    1,
-		TimeoutSeconds:   1,
-		FailureThreshold: 3,
+	if fn.Spec.Source.Type == v1alpha1.SourceTypeImage && fn.Spec.Source.Image != nil {
+		applyReadyImage(c, fn.Spec.Source.Image)
+	} else {
+		applyBuiltImage(c)
 	}
-	c.SecurityContext = &corev1.SecurityContext{
+}
+
+// applyBuiltImage sets what is known of the images that are built here.
+func applyBuiltImage(c *corev1.Container) {
+	c.Command, c.Args = nil, nil
+	// The supervisor holds a probe until the handler is loaded.
+	c.ReadinessProbe = everySecond(corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: HealthPath}})
+	c.SecurityContext = restricted()
+}
+
+// applyReadyImage sets what the user says of an image that was there already.
+func applyReadyImage(c *corev1.Container, image *v1alpha1.ImageSource) {
+	c.ImagePullPolicy = cmp.Or(image.PullPolicy, c.ImagePullPolicy)
+	c.Command, c.Args = image.Command, image.Args
+	if len(c.Ports) != 1 || c.Ports[0].ContainerPort != *image.Port {
+		c.Ports = []corev1.ContainerPort{{ContainerPort: *image.Port}}
+	}
+	c.ReadinessProbe = everySecond(corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{}})
+	// Whom the image runs as is the image's affair. What others put here stays.
+	if equality.Semantic.DeepEqual(c.SecurityContext, restricted()) {
+		c.SecurityContext = nil
+	}
+}
+
+// everySecond probes in a rhythm of its own. Without one the queue-proxy would retry fast, but only for the second that
+// the kubelet gives it: what loads longer would wait for the kubelet's next turn, 10 seconds later.
+func everySecond(handler corev1.ProbeHandler) *corev1.Probe {
+	return &corev1.Probe{ProbeHandler: handler, SuccessThreshold: 1, PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 3}
+}
+
+// restricted is what the Pod Security Standard of that name asks of a container.
+func restricted() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
 		RunAsNonRoot:             ptr.Bool(true),
 		AllowPrivilegeEscalation: ptr.Bool(false),
 		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
@@ -127,7 +153,8 @@ func injectedEnv(fn *v1alpha1.LambdaFunction) []corev1.EnvVar {
 		{Name: "LAMBDA_CONCURRENCY", Value: strconv.FormatInt(*fn.Spec.Scaling.ContainerConcurrency, 10)},
 	}
 	return slices.DeleteFunc(env, func(injected corev1.EnvVar) bool {
-		return slices.ContainsFunc(fn.Spec.Env, func(own corev1.EnvVar) bool { return own.Name == injected.Name })
+		// A ready image needs no handler.
+		return injected.Value == "" || slices.ContainsFunc(fn.Spec.Env, func(own corev1.EnvVar) bool { return own.Name == injected.Name })
 	})
 }
 

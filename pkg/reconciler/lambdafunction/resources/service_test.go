@@ -25,6 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/apis"
 	"knative.dev/pkg/ptr"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
@@ -40,6 +41,10 @@ func TestMakeService(t *testing.T) {
 		build   map[string]string
 	}{{
 		golden: "service",
+	}, {
+		golden:  "service-image",
+		options: []FunctionOption{WithSource(readyImage), WithPullPolicy(corev1.PullAlways)},
+		build:   map[string]string{"registry-secret": "pull"},
 	}, {
 		golden: "service-all",
 		options: []FunctionOption{
@@ -67,10 +72,57 @@ func TestMakeService(t *testing.T) {
 			checkGolden(t, tc.golden, service)
 			admitted := service.DeepCopy()
 			admitted.SetDefaults(t.Context())
-			if err := admitted.Validate(t.Context()); err != nil {
+			if err := admitted.Validate(t.Context()).Filter(apis.ErrorLevel); err != nil {
 				t.Error("Knative refuses the Service:", err)
 			}
 		})
+	}
+}
+
+// readyImage is an image that was there already.
+var readyImage = v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeImage, Image: &v1alpha1.ImageSource{
+	Repository: "ghcr.io/acme/server", Tag: "v1", PullPolicy: corev1.PullIfNotPresent, Port: ptr.Int32(9000),
+	Command: []string{"/server"}, Args: []string{"--quiet"}, ImagePullSecrets: []corev1.LocalObjectReference{{Name: "acme"}},
+}}
+
+// TestServiceChangesItsSource holds that nothing of one kind of source stays with the other.
+func TestServiceChangesItsSource(t *testing.T) {
+	cfg := newConfig(t, nil).Build
+	built, ready := LambdaFunction("hello", "default"), LambdaFunction("hello", "default", WithSource(readyImage))
+	service := resources.MakeService(built, image, cfg)
+	resources.ApplyService(service, ready, "ghcr.io/acme/server:v1", cfg)
+	if diff := cmp.Diff(resources.MakeService(ready, "ghcr.io/acme/server:v1", cfg), service); diff != "" {
+		t.Error("after a built image a ready one (-want, +got) =", diff)
+	}
+	resources.ApplyService(service, built, image, cfg)
+	want := resources.MakeService(built, image, cfg)
+	// The supervisor listens where PORT says.
+	want.Spec.Template.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 9000}}
+	if diff := cmp.Diff(want, service); diff != "" {
+		t.Error("after a ready image a built one (-want, +got) =", diff)
+	}
+}
+
+func TestPullSecrets(t *testing.T) {
+	for name, tc := range map[string]struct {
+		build v1alpha1.BuildSpec
+		want  string
+	}{
+		"of the cluster":      {want: "pull"},
+		"of the function":     {build: v1alpha1.BuildSpec{ImagePullSecret: "own"}, want: "own"},
+		"of a local registry": {build: v1alpha1.BuildSpec{ImagePullSecret: "own", RegistryType: v1alpha1.RegistryTypeLocal}},
+		"of Amazon":           {build: v1alpha1.BuildSpec{ImagePullSecret: "own", RegistryType: v1alpha1.RegistryTypeECR}},
+		"of Google":           {build: v1alpha1.BuildSpec{ImagePullSecret: "own", RegistryType: v1alpha1.RegistryTypeGCR}},
+	} {
+		fn, cfg := LambdaFunction("hello", "default", WithBuild(tc.build)), newConfig(t, map[string]string{"registry-secret": "pull"})
+		var want []corev1.LocalObjectReference
+		if tc.want != "" {
+			want = []corev1.LocalObjectReference{{Name: tc.want}}
+		}
+		got := resources.MakeService(fn, image, cfg.Build).Spec.Template.Spec.ImagePullSecrets
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want, +got) = %s", name, diff)
+		}
 	}
 }
 

@@ -55,9 +55,9 @@ const (
 )
 
 const (
-	contextVolume, contextPath          = "context", "/workspace/context"
-	planVolume, planPath                = "plan", "/plan"
-	credentialsVolume, dockerConfigPath = "registry-credentials", "/kaniko/.docker"
+	contextVolume, contextPath           = "context", "/workspace/context"
+	planVolume, planPath                 = "plan", "/plan"
+	sourceSecretVolume, sourceSecretPath = "source-credentials", "/credentials"
 	// nonRoot is the user and group of everything of a build that needs no root.
 	nonRoot int64 = 65532
 )
@@ -73,9 +73,10 @@ func MakeTaskRun(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) *tekt
 		},
 		Spec: tektonv1.TaskRunSpec{
 			Timeout: fn.Spec.Build.Timeout,
+			Retries: int(*fn.Spec.Build.Retries),
 			TaskSpec: &tektonv1.TaskSpec{
 				Results: results(),
-				Steps:   []tektonv1.Step{fetchStep(b, cfg), buildStep(fn, b, cfg)},
+				Steps:   []tektonv1.Step{fetchStep(fn, b, cfg), buildStep(fn, b, cfg)},
 				Volumes: volumes(fn, b, cfg),
 			},
 			PodTemplate: &tektonpod.PodTemplate{
@@ -105,8 +106,8 @@ func resultPath(name string) string {
 }
 
 // fetchStep is the only step that is given the source's plan and credentials.
-func fetchStep(b *Build, cfg *config.Build) tektonv1.Step {
-	return tektonv1.Step{
+func fetchStep(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) tektonv1.Step {
+	step := tektonv1.Step{
 		Name:    StepFetch,
 		Image:   cfg.FetchImage,
 		Command: []string{"/ko-app/fetch"},
@@ -133,6 +134,15 @@ func fetchStep(b *Build, cfg *config.Build) tektonv1.Step {
 			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 		},
 	}
+	if len(cfg.AllowedNetworks) > 0 {
+		step.Args = append(step.Args, "--allow-networks="+strings.Join(cfg.AllowedNetworks, ","))
+	}
+	if sourceSecret(&fn.Spec.Source) != "" {
+		step.Args = append(step.Args, "--credentials="+sourceSecretPath)
+		step.VolumeMounts = append(step.VolumeMounts,
+			corev1.VolumeMount{Name: sourceSecretVolume, MountPath: sourceSecretPath, ReadOnly: true})
+	}
+	return step
 }
 
 func buildStep(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) tektonv1.Step {
@@ -155,11 +165,7 @@ func buildStep(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) tektonv
 			},
 		},
 	}
-	if cfg.RegistrySecret != "" {
-		step.Env = []corev1.EnvVar{{Name: "DOCKER_CONFIG", Value: dockerConfigPath}}
-		step.VolumeMounts = append(step.VolumeMounts,
-			corev1.VolumeMount{Name: credentialsVolume, MountPath: dockerConfigPath, ReadOnly: true})
-	}
+	step.Env, step.VolumeMounts = registryAccess(fn, cfg, step.VolumeMounts)
 	return step
 }
 
@@ -215,15 +221,15 @@ func volumes(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []corev1.
 			LocalObjectReference: corev1.LocalObjectReference{Name: names.Build(fn, b.Key())},
 		}},
 	}}
-	if cfg.RegistrySecret != "" {
+	if name := sourceSecret(&fn.Spec.Source); name != "" {
 		v = append(v, corev1.Volume{
-			Name: credentialsVolume,
+			Name: sourceSecretVolume,
 			VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
-				SecretName: cfg.RegistrySecret,
-				Items:      []corev1.KeyToPath{{Key: corev1.DockerConfigJsonKey, Path: "config.json"}},
-				Optional:   ptr.Bool(true),
+				SecretName: name,
+				// Without the Secret the step says so, where its pod would wait for it in silence.
+				Optional: ptr.Bool(true),
 			}},
 		})
 	}
-	return v
+	return append(v, registryVolumes(fn, cfg)...)
 }

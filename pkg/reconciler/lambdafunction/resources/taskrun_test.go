@@ -23,6 +23,7 @@ import (
 
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	corev1 "k8s.io/api/core/v1"
+	"knative.dev/pkg/ptr"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -48,6 +49,25 @@ func TestMakeTaskRun(t *testing.T) {
 		build   map[string]string
 	}{{
 		golden: "taskrun",
+	}, {
+		golden:  "taskrun-git",
+		options: []FunctionOption{WithSource(sources["git"]), WithBuild(v1alpha1.BuildSpec{ImagePullSecret: "login", Retries: ptr.Int32(2)})},
+		build:   map[string]string{"registry-secret": "push", "allowed-networks": "10.0.0.0/8,192.168.0.0/16"},
+	}, {
+		golden: "taskrun-ecr",
+		options: []FunctionOption{WithBuild(v1alpha1.BuildSpec{
+			Registry: "123456789012.dkr.ecr.eu-central-1.amazonaws.com", RegistryType: v1alpha1.RegistryTypeECR,
+			AWSRegion: "eu-central-1", ImagePullSecret: "aws",
+		})},
+	}, {
+		golden: "taskrun-gcr",
+		options: []FunctionOption{WithBuild(v1alpha1.BuildSpec{
+			Registry: "gcr.io/acme", RegistryType: v1alpha1.RegistryTypeGCR, ImagePullSecret: "google",
+		})},
+	}, {
+		golden:  "taskrun-local",
+		options: []FunctionOption{WithBuild(v1alpha1.BuildSpec{RegistryType: v1alpha1.RegistryTypeLocal})},
+		build:   map[string]string{"registry-secret": "push"},
 	}, {
 		golden:  "taskrun-all",
 		options: []FunctionOption{WithInsecureRegistry("10.0.0.1:5000/functions"), WithBuildTimeout(time.Hour)},

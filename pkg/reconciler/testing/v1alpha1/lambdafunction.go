@@ -108,6 +108,21 @@ func WithoutSource(fn *v1alpha1.LambdaFunction) {
 	fn.Spec.Source.Inline = nil
 }
 
+// WithSource sets the whole source.
+func WithSource(source v1alpha1.SourceSpec) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) { fn.Spec.Source = source }
+}
+
+// WithBuild sets how the image is built, and where it is pushed.
+func WithBuild(build v1alpha1.BuildSpec) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) { fn.Spec.Build = build }
+}
+
+// WithNothingToBuild marks the source and the build of an image that was there already.
+func WithNothingToBuild(fn *v1alpha1.LambdaFunction) {
+	fn.Status.MarkNothingToBuild()
+}
+
 // WithVersion sets the version of the language.
 func WithVersion(version string) FunctionOption {
 	return func(fn *v1alpha1.LambdaFunction) { fn.Spec.Runtime.Version = version }
