@@ -23,7 +23,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source hack/packages.sh
 
 # The race detector needs a C compiler; the language workers are tested with the languages.
-need git python3 gcc="gcc libc6-dev"
+need git python3 node=nodejs gcc="gcc libc6-dev"
 
 status=0
 for module in . test/cluster test/cluster/ingress; do

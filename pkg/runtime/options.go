@@ -154,6 +154,8 @@ func (o *Options) command() ([]string, error) {
 		// makes up for it. The image's files are read-only, so writing bytecode
 		// (-B) would only fail.
 		return []string{"python3", "-S", "-B", filepath.Join(o.WorkerDir, "worker.py")}, nil
+	case "nodejs":
+		return []string{"node", filepath.Join(o.WorkerDir, "worker.js")}, nil
 	default:
 		return nil, fmt.Errorf("failed to find a worker: language %q is not supported", o.Language)
 	}

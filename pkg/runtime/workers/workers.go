@@ -25,13 +25,14 @@ import (
 )
 
 //go:embed python/worker.py python/lambda_worker/*.py
+//go:embed nodejs/worker.js nodejs/package.json nodejs/lib/*.js
 var files embed.FS
 
 // Files returns the files of a language's worker, to be put into one folder of
 // a function's image.
 func Files(language string) (fs.FS, error) {
 	switch language {
-	case "python":
+	case "python", "nodejs":
 		return fs.Sub(files, language)
 	default:
 		return nil, fmt.Errorf("failed to find a worker: language %q is not supported", language)

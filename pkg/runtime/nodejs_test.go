@@ -1,0 +1,591 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package runtime_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime"
+)
+
+// nodeLine is what the tests look at in a line of the log.
+type nodeLine struct {
+	Level        string         `json:"level"`
+	Message      string         `json:"message"`
+	InvocationID string         `json:"invocationId"`
+	TraceID      string         `json:"trace_id"` //nolint:tagliatelle // as collectors expect it
+	Stream       string         `json:"stream"`
+	Stack        string         `json:"stack"`
+	Fields       map[string]any `json:"fields"`
+}
+
+// nodeLog collects a log and wakes who waits for a line.
+type nodeLog struct {
+	mu      sync.Mutex
+	changed *sync.Cond
+	lines   []nodeLine
+}
+
+func (l *nodeLog) Write(p []byte) (int, error) {
+	var n nodeLine
+	if err := json.Unmarshal(p, &n); err != nil {
+		return 0, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, n)
+	l.changed.Broadcast()
+	return len(p), nil
+}
+
+// await returns the first line with the message.
+func (l *nodeLog) await(t *testing.T, message string) nodeLine {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.changed.Broadcast()
+	})()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		for _, line := range l.lines {
+			if line.Message == message {
+				return line
+			}
+		}
+		if ctx.Err() != nil {
+			t.Errorf("there is no line %q in the log: %v", message, l.lines)
+			return nodeLine{}
+		}
+		l.changed.Wait()
+	}
+}
+
+// nodeFunction is a function that is served.
+type nodeFunction struct {
+	url string
+	log *nodeLog
+}
+
+// nodeOptions are those of a function in dir.
+func nodeOptions(t *testing.T, dir string) runtime.Options {
+	t.Helper()
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Fatal("Node.js is needed:", err)
+	}
+	log := &nodeLog{}
+	log.changed = sync.NewCond(&log.mu)
+	worker, err := filepath.Abs("workers/nodejs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is immediate
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() }) // where nobody has served
+	return runtime.Options{
+		Listener: listener, Name: "fn", Namespace: "ns", Language: "nodejs", Handler: "index.handler",
+		WorkerDir: worker, FunctionDir: dir, DepsDir: t.TempDir(), Timeout: time.Minute, Output: log,
+	}
+}
+
+func serveNode(t *testing.T, o *runtime.Options) *nodeFunction {
+	t.Helper()
+	r, err := runtime.New(*o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error("Run() =", err)
+		}
+	})
+	return &nodeFunction{url: "http://" + o.Listener.Addr().String(), log: o.Output.(*nodeLog)}
+}
+
+// send sends a request and returns the reply with its body.
+func (f *nodeFunction) send(t *testing.T, method, path, body string, header ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, f.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal("failed to read the reply:", err)
+	}
+	return resp, string(b)
+}
+
+// folder makes a function's folder of these files, by their paths.
+func folder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestNodeReplies(t *testing.T) {
+	o := nodeOptions(t, "testdata/nodejs")
+	f := serveNode(t, &o)
+	const (
+		jsonType, textType, byteType = "application/json", "text/plain; charset=utf-8", "application/octet-stream"
+		linesType                    = "application/x-ndjson"
+	)
+	for _, tt := range []struct {
+		function string
+		body     string
+		bodyType string
+		status   int
+		mime     string
+		want     string
+	}{
+		{"echo", `{"a":"é","b":[1,null]}`, jsonType, 200, jsonType, `{"a":"é","b":[1,null]}`},
+		{"echo", "just text", "text/plain", 200, textType, "just text"},
+		{"echo", "\x00\xff", byteType, 200, byteType, "\x00\xff"},
+		{"echo", strings.Repeat("z", 3<<20), "text/plain", 200, textType, strings.Repeat("z", 3<<20)},
+		{"echo", `{"undeclared":1}`, "", 200, jsonType, `{"undeclared":1}`},
+		{"echo", `undeclared`, "", 200, textType, "undeclared"},
+		{"echo", `{"broken":`, jsonType, 400, jsonType, ""},
+		{"typeof", "\xff", "text/plain", 200, textType, "buffer"},
+		{"typeof", "", "", 200, textType, "undefined"},
+		{"defaults", "", "", 200, textType, "no data"},
+
+		{"undefined", "", "", 204, "", ""},
+		{"null", "", "", 204, "", ""},
+		{"zero", "", "", 200, jsonType, "0"},
+		{"number", "", "", 200, jsonType, "42"},
+		{"false", "", "", 200, jsonType, "false"},
+		{"empty", "", "", 200, textType, ""},
+		{"text", "", "", 200, textType, "grüezi"},
+		{"array", "", "", 200, jsonType, "[1,2]"},
+		{"buffer", "", "", 200, byteType, "\x00\xff\x01"},
+		{"typed", "", "", 200, byteType, "AB"},
+		{"promise", "", "", 200, jsonType, `{"later":true}`},
+		{"thenable", "", "", 200, textType, "thenned"},
+		{"response", "", "", 201, jsonType, `{"made":true}`},
+		{"base64", "", "", 200, "image/png", "\x00\x01\xff"},
+		{"fetched", "", "", 202, "text/plain;charset=UTF-8", "made"},
+
+		{"generator", "", "", 200, linesType, "{\"n\":1}\n{\"n\":2}\n"},
+		{"asyncGenerator", "", "", 200, textType, "one two"},
+		{"readable", "", "", 200, byteType, "one two"},
+		{"webStream", "", "", 200, byteType, "from a blob"},
+		{"large", "", "", 200, textType, strings.Repeat("é", 1<<20)},
+		{"long", "", "", 200, byteType, strings.Repeat("z", 20<<20)},
+	} {
+		name := tt.function + " " + tt.bodyType
+		if len(tt.body) < 100 {
+			name += " " + tt.body
+		}
+		t.Run(name, func(t *testing.T) {
+			resp, body := f.send(t, http.MethodPost, "/"+tt.function, tt.body, "Content-Type", tt.bodyType)
+			if resp.StatusCode != tt.status {
+				t.Fatalf("status = %d, want %d; body: %.200s", resp.StatusCode, tt.status, body)
+			}
+			if tt.status >= 400 {
+				return
+			}
+			if got := resp.Header.Get("Content-Type"); got != tt.mime {
+				t.Errorf("Content-Type = %q, want %q", got, tt.mime)
+			}
+			if body != tt.want {
+				t.Errorf("body = %.100q (%d bytes), want %.100q (%d bytes)", body, len(body), tt.want, len(tt.want))
+			}
+		})
+	}
+	t.Run("headers", func(t *testing.T) {
+		resp, _ := f.send(t, http.MethodGet, "/response", "")
+		if got := resp.Header.Get("X-One"); got != "1" {
+			t.Errorf("X-One = %q, want 1", got)
+		}
+		if diff := cmp.Diff([]string{"a=1", "b=2"}, resp.Header.Values("Set-Cookie")); diff != "" {
+			t.Errorf("unexpected Set-Cookie (-want, +got): %s", diff)
+		}
+	})
+}
+
+func TestNodeErrors(t *testing.T) {
+	o := nodeOptions(t, "testdata/nodejs")
+	f := serveNode(t, &o)
+	for _, tt := range []struct {
+		function string
+		status   int
+		code     string
+		message  string
+	}{
+		{"throw", 500, "HandlerError", "TypeError: boom"},
+		{"reject", 500, "HandlerError", "Error: later boom"},
+		{"throwText", 500, "HandlerError", "just a text"},
+		{"throwUndefined", 500, "HandlerError", "undefined"},
+		{"statusCode", 404, "HandlerError", "Error: no such thing"},
+		{"status", 429, "HandlerError", "Error: slow down"},
+		{"code", 500, "HandlerError", "Error: refused"},
+		{"badStatus", 500, "HandlerError", "Error: odd"},
+		{"timer", 500, "HandlerError", "Error: in a timer"},
+		{"unhandled", 500, "HandlerError", "Error: nobody waits"},
+		{"emptyStreamFails", 500, "HandlerError", "Error: before the first"},
+		{"bigint", 500, "InvalidReply", "the handler returned what JSON cannot hold: Do not know how to serialize a BigInt"},
+		{"function", 500, "InvalidReply", "the handler returned a function, which JSON cannot hold"},
+		{"returnsStatus", 500, "InvalidReply", "the handler returned statusCode 99, which is not between 200 and 599"},
+	} {
+		t.Run(tt.function, func(t *testing.T) {
+			resp, body := f.send(t, http.MethodPost, "/"+tt.function, "")
+			var got struct {
+				Error struct{ Code, Message string }
+			}
+			if err := json.Unmarshal([]byte(body), &got); err != nil {
+				t.Fatalf("body = %q: %v", body, err)
+			}
+			if resp.StatusCode != tt.status || got.Error.Code != tt.code || got.Error.Message != tt.message {
+				t.Errorf("got %d %s %q, want %d %s %q", resp.StatusCode, got.Error.Code, got.Error.Message, tt.status, tt.code, tt.message)
+			}
+			if strings.Contains(body, "index.js") {
+				t.Errorf("body = %q, which has the stack", body)
+			}
+		})
+	}
+	stack := f.log.await(t, "Error: later boom").Stack
+	if !strings.Contains(stack, "index.js") || !strings.Contains(stack, "Caused by: Error: the cause") || strings.Contains(stack, "lib/worker.js") {
+		t.Errorf("stack = %s; want the user's frames and the cause", stack)
+	}
+}
+
+func TestNodeContext(t *testing.T) {
+	o := nodeOptions(t, "testdata/nodejs")
+	f := serveNode(t, &o)
+	const trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+	for _, tt := range []struct {
+		name   string
+		header []string
+		want   map[string]any
+	}{{
+		name:   "plain request",
+		header: []string{"X-One", "1", "Content-Type", "text/plain", "X-Correlation-ID", "c-1", "Traceparent", "00-" + trace + "-" + span + "-01"},
+		want: map[string]any{
+			"extensions": map[string]any{}, "contentType": "text/plain", "method": "PUT", "path": "/context",
+			"query": map[string]any{"q": "1", "r": []any{"2", "3"}}, "header": "1", "correlationId": "c-1",
+			"traceId": trace, "spanId": span, "sameId": true, "deadline": true,
+		},
+	}, {
+		name: "event",
+		header: []string{
+			"Ce-Specversion", "1.0", "Ce-Id", "e-1", "Ce-Type", "t", "Ce-Source", "/s", "Ce-Subject", "sub",
+			"Ce-Time", "2026-01-02T03:04:05Z", "Ce-Dataschema", "https://example.com/schema", "Ce-Shard", "7", "Content-Type", "text/plain",
+			"X-Correlation-ID", "c-1",
+		},
+		want: map[string]any{
+			"id": "e-1", "type": "t", "source": "/s", "subject": "sub", "time": "2026-01-02T03:04:05Z",
+			"dataSchema": "https://example.com/schema", "extensions": map[string]any{"shard": "7"},
+			"contentType": "text/plain", "method": "PUT", "path": "/context",
+			"query": map[string]any{"q": "1", "r": []any{"2", "3"}}, "correlationId": "c-1", "sameId": false, "deadline": true,
+		},
+	}} {
+		t.Run(tt.name, func(t *testing.T) {
+			resp, body := f.send(t, http.MethodPut, "/context?q=1&r=2&r=3", "data", tt.header...)
+			got := map[string]any{}
+			if err := json.Unmarshal([]byte(body), &got); err != nil {
+				t.Fatalf("%d %s: %v", resp.StatusCode, body, err)
+			}
+			if got["sameId"] == true {
+				delete(got, "id")
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("unexpected context (-want, +got): %s", diff)
+			}
+		})
+	}
+}
+
+func TestNodeEvents(t *testing.T) {
+	o := nodeOptions(t, "testdata/nodejs")
+	f := serveNode(t, &o)
+	header := []string{"Ce-Specversion", "1.0", "Ce-Id", "e-1", "Ce-Type", "t", "Ce-Source", "/s", "Content-Type", "application/json"}
+	for _, tt := range []struct {
+		function, ceType, shard, body string
+	}{
+		{"number", "io.knative.lambda.response.success", "", "42"},
+		{"event", "my.type", "5", `{"x":1}`},
+		{"binaryEvent", "my.type", "", "\x00\x01\xff"},
+	} {
+		t.Run(tt.function, func(t *testing.T) {
+			resp, body := f.send(t, http.MethodPost, "/"+tt.function, "{}", header...)
+			if got := resp.Header.Get("Ce-Type"); got != tt.ceType {
+				t.Errorf("type = %q, want %q", got, tt.ceType)
+			}
+			if got := resp.Header.Get("Ce-Shard"); got != tt.shard {
+				t.Errorf("shard = %q, want %q", got, tt.shard)
+			}
+			if body != tt.body {
+				t.Errorf("data = %q, want %q", body, tt.body)
+			}
+		})
+	}
+}
+
+func TestNodeLog(t *testing.T) {
+	o := nodeOptions(t, "testdata/nodejs")
+	f := serveNode(t, &o)
+	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	resp, body := f.send(t, http.MethodPost, "/log", "", "Traceparent", "00-"+trace+"-00f067aa0ba902b7-01")
+	if resp.StatusCode != http.StatusNoContent {
+		t.Fatalf("status = %d: %s", resp.StatusCode, body)
+	}
+	id := f.log.await(t, "without an end").InvocationID
+	if id == "" {
+		t.Error("a line has no invocation")
+	}
+	for _, want := range []nodeLine{
+		{Level: "INFO", Message: "first", Stream: "stdout"},
+		{Level: "INFO", Message: "second", Stream: "stdout"},
+		{Level: "INFO", Message: "to stderr", Stream: "stderr"},
+		{Level: "INFO", Message: "logged 1", Fields: map[string]any{"order": 7.0}},
+		{Level: "ERROR", Message: "it failed: RangeError: too far"},
+		{Level: "INFO", Message: "without an end", Stream: "stdout"},
+	} {
+		want.InvocationID, want.TraceID = id, trace
+		got := f.log.await(t, want.Message)
+		if want.Level == "ERROR" && !strings.Contains(got.Stack, "index.js") {
+			t.Errorf("stack = %q, which does not name the file", got.Stack)
+		}
+		got.Stack = ""
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("unexpected line (-want, +got): %s", diff)
+		}
+	}
+	f.send(t, http.MethodPost, "/asyncGenerator", "")
+	if got := f.log.await(t, "between items").InvocationID; got == "" {
+		t.Error("a line of a stream has no invocation")
+	}
+	if _, body := f.send(t, http.MethodPost, "/circularLog", ""); body != "" {
+		t.Errorf("body = %q", body)
+	}
+	if got := f.log.await(t, "round").Level; got != "WARN" {
+		t.Errorf("level = %q, want WARN", got)
+	}
+	f.log.mu.Lock()
+	defer f.log.mu.Unlock()
+	for _, line := range f.log.lines {
+		if line.Message == "not shown" {
+			t.Error("a line of level DEBUG is in the log")
+		}
+	}
+}
+
+func TestNodeCancellation(t *testing.T) {
+	o := nodeOptions(t, "testdata/nodejs")
+	f := serveNode(t, &o)
+	for _, tt := range []struct{ function, began, ended string }{
+		{"aborted", "waiting", "aborted"},
+		{"endless", "", "closed"},
+	} {
+		t.Run(tt.function, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+"/"+tt.function, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.began != "" {
+				go func() {
+					f.log.await(t, tt.began)
+					cancel()
+				}()
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err == nil {
+				if _, err := io.ReadFull(resp.Body, make([]byte, 20)); err != nil {
+					t.Error("failed to read the stream:", err)
+				}
+				cancel()
+				_ = resp.Body.Close()
+			} else if !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			if line := f.log.await(t, tt.ended); line.InvocationID == "" {
+				t.Error("the line has no invocation")
+			}
+		})
+	}
+}
+
+func TestNodeWorkerDies(t *testing.T) {
+	o := nodeOptions(t, "testdata/nodejs")
+	f := serveNode(t, &o)
+	if resp, body := f.send(t, http.MethodPost, "/exit", ""); resp.StatusCode != http.StatusBadGateway {
+		t.Errorf("status = %d, want 502: %s", resp.StatusCode, body)
+	}
+	// It is replaced; until then requests may still be given to it.
+	for {
+		if _, body := f.send(t, http.MethodPost, "/number", ""); body == "42" || t.Failed() {
+			return
+		}
+	}
+}
+
+func TestNodeWorkerHangs(t *testing.T) {
+	o := nodeOptions(t, "testdata/nodejs")
+	o.Timeout, o.CancelGrace = 2*time.Second, 100*time.Millisecond
+	f := serveNode(t, &o)
+	f.send(t, http.MethodPost, "/number", "") // else the time to start counts
+	if resp, body := f.send(t, http.MethodPost, "/spin", ""); resp.StatusCode != http.StatusGatewayTimeout {
+		t.Errorf("status = %d, want 504: %s", resp.StatusCode, body)
+	}
+}
+
+func TestNodeHandlers(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		handler string
+		files   map[string]string
+		want    string
+	}{
+		{"named", "index.greet", map[string]string{"index.js": "exports.greet = () => 'greet'; exports.handler = () => 'handler'"}, "greet"},
+		{"handler", "index.other", map[string]string{"index.js": "exports.main = () => 'main'; exports.handler = () => 'handler'"}, "handler"},
+		{"main", "", map[string]string{"index.js": "exports.parse = () => 'parse'; exports.main = () => 'main'"}, "main"},
+		{"parse", "", map[string]string{"index.js": "exports.parse = () => 'parse'"}, "parse"},
+		{"bare function", "", map[string]string{"index.js": "module.exports = async () => 'bare'"}, "bare"},
+		{"no module", "greet", map[string]string{"index.js": "exports.greet = () => 'greet'"}, "greet"},
+		{"method", "", map[string]string{"index.js": "module.exports = new (class { name = 'this'; handler() { return this.name } })()"}, "this"},
+		{"other file", "api.handler", map[string]string{"api.js": "exports.handler = () => require('./lib/text')", "lib/text.js": "module.exports = 'text'"}, "text"},
+		{"file in a folder", "src.api.handler", map[string]string{"src/api.js": "exports.handler = () => 'in a folder'"}, "in a folder"},
+		{"folder", "api.handler", map[string]string{"api/index.js": "exports.handler = () => 'folder'"}, "folder"},
+		{"main of package.json", "", map[string]string{"package.json": `{"main": "src/app.js"}`, "src/app.js": "exports.handler = () => 'app'"}, "app"},
+		{"dependency", "", map[string]string{"index.js": "exports.handler = require('dep')", "node_modules/dep/index.js": "module.exports = () => 'dep'"}, "dep"},
+		{".cjs", "", map[string]string{"index.cjs": "exports.handler = () => 'cjs'"}, "cjs"},
+		{"module", "", map[string]string{"index.mjs": "import fs from 'node:fs'; export const handler = () => typeof fs.readFile"}, "function"},
+		{"module by default", "", map[string]string{"index.mjs": "export default () => 'default'"}, "default"},
+		{"module with a default object", "", map[string]string{"index.mjs": "export default { handler: () => 'object' }"}, "object"},
+		{"module by package.json", "", map[string]string{"package.json": `{"type": "module"}`, "index.js": "import { text } from './text.js'; export const handler = () => text", "text.js": "export const text = 'text'"}, "text"},
+		{"module that awaits", "", map[string]string{"index.mjs": "const text = await Promise.resolve('awaited'); export const handler = () => text"}, "awaited"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := nodeOptions(t, folder(t, tt.files))
+			o.Handler = tt.handler
+			f := serveNode(t, &o)
+			if resp, body := f.send(t, http.MethodPost, "/", ""); body != tt.want {
+				t.Errorf("got %d %q, want %q", resp.StatusCode, body, tt.want)
+			}
+		})
+	}
+}
+
+func TestNodeTypeScript(t *testing.T) {
+	dir := folder(t, map[string]string{"index.ts": "interface Order { id: number }\nexport const handler = (order: Order): number => order.id\n"})
+	o := nodeOptions(t, dir)
+	out, err := exec.CommandContext(t.Context(), "node", "--print", "Boolean(process.features.typescript)").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.TrimSpace(string(out)) == "false" {
+		r, err := runtime.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "does not run TypeScript: take 22.18 or newer, or compile index.ts") {
+			t.Errorf("Run() = %v, want to be told what to do", err)
+		}
+		return
+	}
+	f := serveNode(t, &o)
+	if resp, body := f.send(t, http.MethodPost, "/", `{"id": 7}`, "Content-Type", "application/json"); body != "7" {
+		t.Errorf("got %d %q, want 7", resp.StatusCode, body)
+	}
+}
+
+func TestNodeLoadErrors(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		handler string
+		files   map[string]string
+		want    string
+	}{
+		{"missing module", "index.handler", map[string]string{"index.js": "// x\n\nconst x = require('x');\n"}, `"index.handler": Error: Cannot find module 'x' (index.js, line 3)`},
+		{"missing package of a module", "index.handler", map[string]string{"index.mjs": "\nimport x from 'x';\n"}, `"index.handler": Error: Cannot find package 'x' (index.mjs, line 2)`},
+		{"missing file of a module", "index.handler", map[string]string{"index.mjs": "\nimport x from './lib/x.mjs';\n"}, `"index.handler": Error: Cannot find module 'lib/x.mjs' (index.mjs, line 2)`},
+		{"missing file of the handler", "api.handler", map[string]string{"index.js": ""}, `"api.handler": Error: there is no file api.js, api.mjs, api.cjs, api.ts, api.mts or api.cts`},
+		{"no function", "index.greet", map[string]string{"index.js": "exports.x = 1"}, `"index.greet": Error: module 'index' exports no function 'greet', 'handler', 'main' or 'parse', and is none`},
+		{"syntax", "index.handler", map[string]string{"index.js": "\nconst = 1;\n"}, `"index.handler": SyntaxError: Unexpected token '=' (index.js, line 2)`},
+		{"syntax of a module", "index.handler", map[string]string{"index.mjs": "\nconst = 1;\n"}, `"index.handler": SyntaxError: Unexpected token '=' (index.mjs, line 2)`},
+		{"import of nothing", "index.handler", map[string]string{"index.mjs": "import { x } from './y.mjs';\n", "y.mjs": ""}, `"index.handler": SyntaxError: The requested module './y.mjs' does not provide an export named 'x' (index.mjs, line 1)`},
+		{"throws", "index.handler", map[string]string{"index.js": "require('./lib');\n", "lib.js": "\n\nthrow new TypeError('at\\nload');\n"}, `"index.handler": TypeError: at load (lib.js, line 3)`},
+		{"throws a text", "index.handler", map[string]string{"index.js": "throw 'a text';\n"}, `"index.handler": a text`},
+		{"throws later", "index.handler", map[string]string{"index.mjs": "setTimeout(() => { throw new Error('later') }, 1);\nawait new Promise((resolve) => setTimeout(resolve, 60000));\n"}, `"index.handler": Error: later (index.mjs, line 1)`},
+		{"exits", "index.handler", map[string]string{"index.js": "\nprocess.exit(0);\n"}, `"index.handler": Error: the code ended the process with status 0 (index.js, line 2)`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := nodeOptions(t, folder(t, tt.files))
+			o.Handler, o.TerminationLog = tt.handler, filepath.Join(t.TempDir(), "termination")
+			r, err := runtime.New(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := "cannot load handler " + tt.want
+			if err := r.Run(t.Context()); err == nil || err.Error() != want {
+				t.Errorf("Run() = %v, want %s", err, want)
+			}
+			said, err := os.ReadFile(o.TerminationLog)
+			if err != nil || string(bytes.TrimSpace(said)) != want {
+				t.Errorf("termination message = %q, %v", said, err)
+			}
+		})
+	}
+}
