@@ -115,26 +115,48 @@ func (p *Plan) dependencies(t *tree) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	normal, err := l.normalize(text)
-	if err != nil {
-		return "", failf(ReasonInvalidDependencies, "%s: %w", l.manifest, err)
-	}
-	return normal, nil
+	return readManifest(p.Language, text)
 }
 
-// writeRecipe writes the Dockerfile, and the list of dependencies that it installs.
+// writeRecipe writes the Dockerfile, and the files that list the dependencies that it installs.
 func writeRecipe(ctx context.Context, p *Plan, dependencies string, t *tree) error {
-	text, err := Dockerfile(p, dependencies != "")
+	var lists []string
+	if dependencies != "" {
+		var err error
+		if lists, err = writeLists(ctx, p, dependencies, t); err != nil {
+			return err
+		}
+	}
+	text, err := Dockerfile(p, lists...)
 	if err != nil {
 		return err
 	}
-	if err := t.write(ctx, "Dockerfile", []byte(text)); err != nil {
-		return err
+	return t.write(ctx, "Dockerfile", []byte(text))
+}
+
+func writeLists(ctx context.Context, p *Plan, dependencies string, t *tree) ([]string, error) {
+	l, err := languageOf(p.Language)
+	if err != nil {
+		return nil, err
 	}
-	if dependencies == "" {
-		return nil
+	lists := []string{l.manifest}
+	if err := t.write(ctx, l.manifest, []byte(dependencies)); err != nil {
+		return nil, err
 	}
-	return t.write(ctx, languages[p.Language].manifest, []byte(dependencies))
+	for _, name := range l.beside {
+		text, err := t.read(functionDir + "/" + name)
+		if err != nil {
+			return nil, err
+		}
+		if text == "" {
+			continue
+		}
+		if err := t.write(ctx, name, []byte(text)); err != nil {
+			return nil, err
+		}
+		lists = append(lists, name)
+	}
+	return lists, nil
 }
 
 func writeWorker(ctx context.Context, language string, t *tree) error {

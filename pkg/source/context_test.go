@@ -45,7 +45,7 @@ func TestWriteContext(t *testing.T) {
 	}
 
 	files := readTree(t, dir)
-	dockerfile, err := Dockerfile(plan, true)
+	dockerfile, err := Dockerfile(plan, "requirements.txt")
 	if err != nil {
 		t.Fatal("Dockerfile() =", err)
 	}

@@ -29,10 +29,9 @@ const (
 	functionDir = "function"
 	workerDir   = "worker"
 
-	functionPath     = "/lambda/function"
-	workerPath       = "/lambda/worker"
-	dependenciesPath = "/lambda/deps"
-	runtimePath      = "/lambda/runtime"
+	functionPath = "/lambda/function"
+	workerPath   = "/lambda/worker"
+	runtimePath  = "/lambda/runtime"
 
 	// runtimeUser runs the function. It owns no file of the image, so that a function cannot change itself.
 	runtimeUser = "65532:65532"
@@ -42,32 +41,33 @@ const (
 
 // Dockerfile returns the Dockerfile of the plan's image. What changes seldom comes first, so that its layers are found
 // in the cache: dependencies, supervisor, worker, code. Nothing runs through a shell, and without dependencies nothing
-// runs at all.
-func Dockerfile(p *Plan, dependencies bool) (string, error) {
+// runs at all. lists are the files of the context that list the dependencies, the language's manifest first.
+func Dockerfile(p *Plan, lists ...string) (string, error) {
 	l, err := languageOf(p.Language)
 	if err != nil {
 		return "", err
 	}
 	d := &dockerfile{}
-	if dependencies {
+	if len(lists) > 0 {
 		builder := p.BuilderImage
 		if builder == "" {
 			builder = p.BaseImage
 		}
 		d.line("FROM", builder, "AS", "deps")
 		d.line("USER", "0:0")
-		if err := l.install(d, p); err != nil {
+		if err := l.install(d, p, lists); err != nil {
 			return "", err
 		}
 	}
 	d.line("FROM", p.BaseImage)
-	if dependencies {
-		d.line("COPY", root, "--from=deps", dependenciesPath+"/", dependenciesPath+"/")
+	if len(lists) > 0 {
+		d.line("COPY", root, "--from=deps", l.dependenciesPath+"/", l.dependenciesPath+"/")
 	}
 	d.line("COPY", root, "--from="+p.RuntimeImage, "/ko-app/runtime", runtimePath)
 	d.line("COPY", root, workerDir+"/", workerPath+"/")
 	d.line("COPY", root, functionDir+"/", functionPath+"/")
-	if err := d.env(variable{"LAMBDA_LANGUAGE", p.Language}, variable{"HANDLER", p.Handler}); err != nil {
+	env := append([]variable{{"LAMBDA_LANGUAGE", p.Language}, {"HANDLER", p.Handler}}, l.env...)
+	if err := d.env(env...); err != nil {
 		return "", err
 	}
 	d.line("WORKDIR", functionPath)

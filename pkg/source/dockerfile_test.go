@@ -30,21 +30,30 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestDockerfile(t *testing.T) {
 	for name, test := range map[string]struct {
-		plan         *Plan
-		dependencies bool
+		plan  *Plan
+		lists []string
 	}{
 		"python":              {plan: helloPlan()},
-		"python-dependencies": {plan: helloPlan(), dependencies: true},
+		"python-dependencies": {plan: helloPlan(), lists: []string{"requirements.txt"}},
 		"python-all": {
 			plan: helloPlan(func(p *Plan) {
 				p.BuilderImage = "docker.io/library/python:3.13"
 				p.Index.PipIndexURL = "http://me:p$ss@pypi.example.com:3141/simple"
 			}),
-			dependencies: true,
+			lists: []string{"requirements.txt"},
+		},
+		"nodejs":              {plan: nodePlan()},
+		"nodejs-dependencies": {plan: nodePlan(), lists: []string{"package.json"}},
+		"nodejs-all": {
+			plan: nodePlan(func(p *Plan) {
+				p.BuilderImage = "docker.io/library/node:22"
+				p.Index.NpmRegistry = "https://npm.example.com/a$b"
+			}),
+			lists: []string{"package.json", "package-lock.json", ".npmrc"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Dockerfile(test.plan, test.dependencies)
+			got, err := Dockerfile(test.plan, test.lists...)
 			if err != nil {
 				t.Fatal("Dockerfile() =", err)
 			}
@@ -70,9 +79,10 @@ func TestDockerfileRefuses(t *testing.T) {
 		"language": func(p *Plan) { p.Language = "cobol" },
 		"handler":  func(p *Plan) { p.Handler = "main.handler\"\nRUN id" },
 		"index":    func(p *Plan) { p.Index.PipIndexURL = "https://a/\rRUN id" },
+		"registry": func(p *Plan) { p.Language, p.Index.NpmRegistry = "nodejs", "https://a/\rRUN id" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Dockerfile(helloPlan(change), true)
+			got, err := Dockerfile(helloPlan(change), "requirements.txt")
 			if err == nil {
 				t.Fatalf("Dockerfile() = %s, want an error", got)
 			}
@@ -89,7 +99,7 @@ func FuzzDockerfile(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		text, err := Dockerfile(helloPlan(func(p *Plan) { p.Handler = value }), false)
+		text, err := Dockerfile(helloPlan(func(p *Plan) { p.Handler = value }))
 		if err != nil {
 			if ReasonOf(err) != ReasonInvalidPlan {
 				t.Errorf("reason of %v = %s", err, ReasonOf(err))

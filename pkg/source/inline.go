@@ -29,7 +29,7 @@ type Inline struct {
 	// folders.
 	Files map[string]string `json:"files"`
 	// Dependencies are what the code imports from elsewhere, in the language's own form and as NormalizeDependencies
-	// returns it. Empty: what a requirements.txt among the files says, if there is one.
+	// returns it. Empty: what the language's own list of them says, such as a requirements.txt, if it is among the files.
 	Dependencies string `json:"dependencies,omitempty"`
 }
 
@@ -115,5 +115,5 @@ func (in *Inline) dependencies(language string) (string, error) {
 	if in.Dependencies != "" {
 		return in.Dependencies, nil
 	}
-	return NormalizeDependencies(language, in.Files[l.manifest])
+	return readManifest(language, in.Files[l.manifest])
 }

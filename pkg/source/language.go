@@ -28,13 +28,22 @@ type language struct {
 	mainFile string
 	// manifest is the file that lists dependencies.
 	manifest string
-	// normalize returns the manifest's text in its one normal form, "" when it lists nothing.
+	// beside are the files that say more of the dependencies, where the function has them.
+	beside []string
+	// normalize returns what a user wrote as dependencies in the manifest's one normal form, "" when it lists nothing.
 	normalize func(text string) (string, error)
-	// install writes the instructions that install what manifest lists into dependenciesPath.
-	install func(d *dockerfile, p *Plan) error
+	// read does the same with a manifest that is among the files.
+	read func(text string) (string, error)
+	// install writes the instructions that install into dependenciesPath what the files, manifest first, list.
+	install func(d *dockerfile, p *Plan, files []string) error
+	// dependenciesPath is where the dependencies are in the image.
+	dependenciesPath string
+	// env is what the language's interpreter and libraries go by.
+	env []variable
 }
 
 var languages = map[string]language{
+	"nodejs": nodejs,
 	"python": python,
 }
 
@@ -47,8 +56,8 @@ func languageOf(name string) (language, error) {
 }
 
 // NormalizeDependencies returns dependencies as the language's installer reads them, in one normal form: the same
-// dependencies have the same build key, however they are written. For python that is the text of a requirements.txt;
-// text may be one, or a JSON object of names and versions.
+// dependencies have the same build key, however they are written. For python that is the text of a requirements.txt,
+// for nodejs that of a package.json; text may be one, or a JSON object of names and versions.
 func NormalizeDependencies(language, text string) (string, error) {
 	l, err := languageOf(language)
 	if err != nil {
@@ -57,6 +66,19 @@ func NormalizeDependencies(language, text string) (string, error) {
 	normal, err := l.normalize(text)
 	if err != nil {
 		return "", failf(ReasonInvalidDependencies, "source.inline.dependencies: %w", err)
+	}
+	return normal, nil
+}
+
+// readManifest is NormalizeDependencies for a manifest that is among the function's files.
+func readManifest(language, text string) (string, error) {
+	l, err := languageOf(language)
+	if err != nil {
+		return "", err
+	}
+	normal, err := l.read(text)
+	if err != nil {
+		return "", failf(ReasonInvalidDependencies, "%s: %w", l.manifest, err)
 	}
 	return normal, nil
 }

@@ -42,7 +42,7 @@ type Plan struct {
 	// Version of the plan's form: PlanVersion.
 	Version int `json:"version"`
 
-	// Language of the code: python.
+	// Language of the code: python or nodejs.
 	Language string `json:"language"`
 	// LanguageVersion is the version of the language, never empty, for example "3.13".
 	LanguageVersion string `json:"languageVersion"`
@@ -88,6 +88,8 @@ type Source struct {
 type Index struct {
 	// PipIndexURL is the package index of Python, http or https.
 	PipIndexURL string `json:"pipIndexURL,omitempty"`
+	// NpmRegistry is the package registry of Node.js, http or https.
+	NpmRegistry string `json:"npmRegistry,omitempty"`
 }
 
 const (
@@ -190,6 +192,9 @@ func (p *Plan) Validate() error {
 		return err
 	}
 	if err := validateIndexURL("index.pipIndexURL", p.Index.PipIndexURL); err != nil {
+		return err
+	}
+	if err := validateIndexURL("index.npmRegistry", p.Index.NpmRegistry); err != nil {
 		return err
 	}
 	if len(p.RebuildToken) > maxRebuildTokenLength || !utf8.ValidString(p.RebuildToken) {

@@ -43,6 +43,14 @@ func helloPlan(change ...func(*Plan)) *Plan {
 	return p
 }
 
+func nodePlan(change ...func(*Plan)) *Plan {
+	return helloPlan(append([]func(*Plan){func(p *Plan) {
+		p.Language, p.LanguageVersion, p.Handler = "nodejs", "22", "index.handler"
+		p.BaseImage = "docker.io/library/node:22-slim"
+		p.Source.Inline.Files = map[string]string{"index.js": "exports.handler = () => 1;\n"}
+	}}, change...)...)
+}
+
 func TestKeyIsStable(t *testing.T) {
 	// A change of these keys builds every function of every cluster again. It has to be meant.
 	for name, test := range map[string]struct {
@@ -173,7 +181,7 @@ func (r refusal) check(t *testing.T) {
 func TestValidate(t *testing.T) {
 	for name, test := range map[string]refusal{
 		"version":         {func(p *Plan) { p.Version = 0 }, ReasonInvalidPlan, "version: "},
-		"language":        {func(p *Plan) { p.Language = "cobol" }, ReasonInvalidPlan, `language: "cobol" is not one of: python`},
+		"language":        {func(p *Plan) { p.Language = "cobol" }, ReasonInvalidPlan, `language: "cobol" is not one of: nodejs, python`},
 		"no version":      {func(p *Plan) { p.LanguageVersion = "" }, ReasonInvalidPlan, "languageVersion: "},
 		"long version":    {func(p *Plan) { p.LanguageVersion = strings.Repeat("1", 21) }, ReasonInvalidPlan, "languageVersion: "},
 		"version, lines":  {func(p *Plan) { p.LanguageVersion = "3.13\nRUN id" }, ReasonInvalidPlan, "languageVersion: "},

@@ -35,8 +35,14 @@ var python = language{
 	mainFile:  "main.py",
 	manifest:  "requirements.txt",
 	normalize: normalizeRequirements,
+	read:      normalizeRequirements,
 	install:   installRequirements,
+
+	dependenciesPath: pythonDependencies,
 }
+
+// pythonDependencies is in the path of modules of the worker.
+const pythonDependencies = "/lambda/deps"
 
 var (
 	requirementName    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(\[[A-Za-z0-9._, -]*\])?$`)
@@ -118,7 +124,7 @@ func requirement(name, version string) (string, error) {
 	}
 }
 
-func installRequirements(d *dockerfile, p *Plan) error {
+func installRequirements(d *dockerfile, p *Plan, _ []string) error {
 	if err := d.env(
 		// With it pip compiles to bytecode that is valid by hash. Valid by time it would be refused after the layer
 		// was made anew, and compiled again at each cold start.
@@ -138,6 +144,6 @@ func installRequirements(d *dockerfile, p *Plan) error {
 	}
 	d.line("COPY", "requirements.txt", "/lambda/requirements.txt")
 	d.exec("RUN", "python3", "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--no-input",
-		"--root-user-action=ignore", "--target", dependenciesPath, "-r", "/lambda/requirements.txt")
+		"--root-user-action=ignore", "--target", pythonDependencies, "-r", "/lambda/requirements.txt")
 	return nil
 }

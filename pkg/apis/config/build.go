@@ -68,6 +68,8 @@ type Build struct {
 
 	// PipIndexURL (pip-index-url) is the package index of Python. Empty by default: pip's own.
 	PipIndexURL string
+	// NpmRegistry (npm-registry) is the package registry of Node.js. Empty by default: npm's own.
+	NpmRegistry string
 
 	// AllowedNetworks (allowed-networks) are networks of private addresses, as CIDRs, that sources may come from. Empty
 	// by default: then sources come from public addresses only.
@@ -111,6 +113,7 @@ func NewBuildFromMap(data map[string]string) (*Build, error) {
 		parser.As("timeout", &b.Timeout),
 		parser.As("history", &b.History),
 		parser.As("pip-index-url", &b.PipIndexURL),
+		parser.As("npm-registry", &b.NpmRegistry),
 		parser.As("allowed-networks", &networks),
 		asQuantity("cpu-request", &b.Requests, corev1.ResourceCPU),
 		asQuantity("memory-request", &b.Requests, corev1.ResourceMemory),
@@ -158,15 +161,27 @@ func (b *Build) check() error {
 	if b.History < 0 {
 		return errors.New("failed to parse \"history\": give 0 or more")
 	}
-	if b.PipIndexURL != "" {
-		if u, err := url.Parse(b.PipIndexURL); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-			return errors.New("failed to parse \"pip-index-url\": write an http or https URL")
-		}
+	if err := checkIndex("pip-index-url", b.PipIndexURL); err != nil {
+		return err
+	}
+	if err := checkIndex("npm-registry", b.NpmRegistry); err != nil {
+		return err
 	}
 	for name, limit := range b.Limits {
 		if request, ok := b.Requests[name]; ok && request.Cmp(limit) > 0 {
 			return fmt.Errorf("failed to parse %q: %v is less than the request of %v", name+"-limit", &limit, &request)
 		}
+	}
+	return nil
+}
+
+// checkIndex returns what is wrong with the address that packages of a language come from.
+func checkIndex(key, value string) error {
+	if value == "" {
+		return nil
+	}
+	if u, err := url.Parse(value); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return fmt.Errorf("failed to parse %q: write an http or https URL", key)
 	}
 	return nil
 }

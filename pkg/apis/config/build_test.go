@@ -103,6 +103,10 @@ func TestNewBuildFromMap(t *testing.T) {
 		data: map[string]string{"pip-index-url": "https://pip.example.com/simple"},
 		want: with(func(b *Build) { b.PipIndexURL = "https://pip.example.com/simple" }),
 	}, {
+		name: "package registry of Node.js",
+		data: map[string]string{"npm-registry": "https://npm.example.com/"},
+		want: with(func(b *Build) { b.NpmRegistry = "https://npm.example.com/" }),
+	}, {
 		name: "quantities",
 		data: map[string]string{"cpu-request": "1", "memory-request": "", "cpu-limit": "2", "memory-limit": "4Gi"},
 		want: with(func(b *Build) {
@@ -187,6 +191,10 @@ func TestNewBuildFromMapRefuses(t *testing.T) {
 		name: "index that is no URL",
 		data: map[string]string{"pip-index-url": "http://%zz"},
 		want: `failed to parse "pip-index-url": write an http or https URL`,
+	}, {
+		name: "package registry of another scheme",
+		data: map[string]string{"npm-registry": "ftp://npm.example.com"},
+		want: `failed to parse "npm-registry": write an http or https URL`,
 	}, {
 		name: "quantity that is none",
 		data: map[string]string{"cpu-request": "one"},

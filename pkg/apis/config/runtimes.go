@@ -54,14 +54,19 @@ type VersionRuntime struct {
 }
 
 func defaultRuntimes() *Runtimes {
-	const python = "docker.io/library/python:%s-slim"
-	versions := map[string]VersionRuntime{}
-	for _, version := range []string{"3.11", "3.12", "3.13"} {
-		versions[version] = VersionRuntime{BaseImage: fmt.Sprintf(python, version)}
-	}
 	return &Runtimes{languages: map[string]LanguageRuntimes{
-		"python": {Default: "3.13", Versions: versions},
+		"nodejs": {Default: "22", Versions: slimVersions("node", "20", "22", "24")},
+		"python": {Default: "3.13", Versions: slimVersions("python", "3.11", "3.12", "3.13")},
 	}}
+}
+
+// slimVersions are the images of a language that Docker makes, without compilers.
+func slimVersions(image string, versions ...string) map[string]VersionRuntime {
+	offer := make(map[string]VersionRuntime, len(versions))
+	for _, version := range versions {
+		offer[version] = VersionRuntime{BaseImage: fmt.Sprintf("docker.io/library/%s:%s-slim", image, version)}
+	}
+	return offer
 }
 
 // NewRuntimesFromConfigMap parses ConfigMap config-runtimes.

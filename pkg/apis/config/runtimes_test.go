@@ -53,7 +53,7 @@ func TestNewRuntimesFromMap(t *testing.T) {
 	if err != nil {
 		t.Fatal("NewRuntimesFromMap() =", err)
 	}
-	if diff := cmp.Diff([]string{"python"}, r.Languages()); diff != "" {
+	if diff := cmp.Diff([]string{"nodejs", "python"}, r.Languages()); diff != "" {
 		t.Error("Languages() (-want, +got):", diff)
 	}
 	if diff := cmp.Diff([]string{"3.9", "3.13"}, r.Versions("python")); diff != "" {
@@ -95,7 +95,7 @@ func TestNewRuntimesFromMapRefuses(t *testing.T) {
 	}{{
 		name: "language that the operator has no worker for",
 		data: map[string]string{"cobol": twoVersions},
-		want: `failed to parse "cobol": no such language; choose one of: python`,
+		want: `failed to parse "cobol": no such language; choose one of: nodejs, python`,
 	}, {
 		name: "not YAML",
 		data: map[string]string{"python": "{"},

@@ -220,7 +220,7 @@ func TestUpdateForgetsDefaults(t *testing.T) {
 		name:  "language",
 		after: func(fn *LambdaFunction) { fn.Spec.Runtime.Language = LanguageNodeJS },
 		want: func(s *LambdaFunctionSpec) {
-			s.Runtime.Language, s.Runtime.Handler, s.Runtime.Version = LanguageNodeJS, "index.handler", ""
+			s.Runtime.Language, s.Runtime.Handler, s.Runtime.Version = LanguageNodeJS, "index.handler", "22"
 		},
 	}, {
 		name:  "alias of the same language",

@@ -269,6 +269,30 @@ func TestNewBuildRefuses(t *testing.T) {
 	}
 }
 
+// An index is part of the plans of its own language: else all functions would be built again because of it.
+func TestBuildIndex(t *testing.T) {
+	cfg := newConfig(t, map[string]string{"pip-index-url": "https://pip.example.com/simple", "npm-registry": "https://npm.example.com"})
+	inNode := func(fn *v1alpha1.LambdaFunction) {
+		fn.Spec.Runtime.Language, fn.Spec.Runtime.Version, fn.Spec.Runtime.Handler = "nodejs", "22", "index.handler"
+	}
+	for _, tc := range []struct {
+		name    string
+		options []FunctionOption
+		want    source.Index
+	}{
+		{name: "Python", options: []FunctionOption{WithDependencies(`{"six": "1.17.0"}`)}, want: source.Index{PipIndexURL: "https://pip.example.com/simple"}},
+		{name: "Node.js", options: []FunctionOption{WithDependencies(`{"ms": "2.1.3"}`), inNode}, want: source.Index{NpmRegistry: "https://npm.example.com"}},
+		{name: "Node.js without dependencies", options: []FunctionOption{inNode}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			build := mustBuild(t, LambdaFunction("hello", "default", tc.options...), cfg)
+			if diff := cmp.Diff(tc.want, build.Plan.Index); diff != "" {
+				t.Error("Index (-want, +got):", diff)
+			}
+		})
+	}
+}
+
 func TestMakePlanConfigMap(t *testing.T) {
 	fn := LambdaFunction("hello", "default", WithDependencies(`{"requests": "2.32.3"}`), WithFile("data/a.json", "{}"), WithRebuild("1"))
 	build := mustBuild(t, fn, newConfig(t, map[string]string{"pip-index-url": "https://pip.example.com/simple"}))

@@ -57,7 +57,7 @@ func makePlan(fn *v1alpha1.LambdaFunction, cfg *config.Config) (*source.Plan, er
 	}
 	if plan.InstallsDependencies() {
 		// Another index is another build of what comes from there, and of nothing else.
-		plan.Index = source.Index{PipIndexURL: cfg.Build.PipIndexURL}
+		plan.Index = indexOf(fn.Spec.Runtime.Language, cfg.Build)
 	}
 	return plan, plan.Validate()
 }
