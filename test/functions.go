@@ -29,6 +29,15 @@ import (
 
 // NewPythonFunction returns a function of inline Python code, with nothing else set.
 func NewPythonFunction(namespace, name, code string) *v1alpha1.LambdaFunction {
+	return newInlineFunction(namespace, name, v1alpha1.LanguagePython, code)
+}
+
+// NewNodeFunction returns a function of inline code for Node.js, with nothing else set.
+func NewNodeFunction(namespace, name, code string) *v1alpha1.LambdaFunction {
+	return newInlineFunction(namespace, name, v1alpha1.LanguageNodeJS, code)
+}
+
+func newInlineFunction(namespace, name string, language v1alpha1.Language, code string) *v1alpha1.LambdaFunction {
 	return &v1alpha1.LambdaFunction{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: v1alpha1.LambdaFunctionSpec{
@@ -36,7 +45,7 @@ func NewPythonFunction(namespace, name, code string) *v1alpha1.LambdaFunction {
 				Type:   v1alpha1.SourceTypeInline,
 				Inline: &v1alpha1.InlineSource{Code: code},
 			},
-			Runtime: v1alpha1.RuntimeSpec{Language: v1alpha1.LanguagePython},
+			Runtime: v1alpha1.RuntimeSpec{Language: language},
 		},
 	}
 }
