@@ -156,6 +156,9 @@ func (o *Options) command() ([]string, error) {
 		return []string{"python3", "-S", "-B", filepath.Join(o.WorkerDir, "worker.py")}, nil
 	case "nodejs":
 		return []string{"node", filepath.Join(o.WorkerDir, "worker.js")}, nil
+	case "go":
+		// The worker is compiled into the function's own program.
+		return []string{filepath.Join(o.WorkerDir, "function")}, nil
 	default:
 		return nil, fmt.Errorf("failed to find a worker: language %q is not supported", o.Language)
 	}

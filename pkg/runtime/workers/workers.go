@@ -26,13 +26,16 @@ import (
 
 //go:embed python/worker.py python/lambda_worker/*.py
 //go:embed nodejs/worker.js nodejs/package.json nodejs/lib/*.js
+//go:embed go/worker/call.go go/worker/context.go go/worker/decode.go go/worker/encode.go go/worker/http.go
+//go:embed go/worker/log.go go/worker/shapes.go go/worker/worker.go
 var files embed.FS
 
 // Files returns the files of a language's worker, to be put into one folder of
-// a function's image.
+// a function's image. Those of Go are source code, to be compiled together with
+// the function and package protocol, which protocol.Source has.
 func Files(language string) (fs.FS, error) {
 	switch language {
-	case "python", "nodejs":
+	case "python", "nodejs", "go":
 		return fs.Sub(files, language)
 	default:
 		return nil, fmt.Errorf("failed to find a worker: language %q is not supported", language)
