@@ -66,10 +66,11 @@ func FetchContext(ctx context.Context, p *Plan, dir string, limits Limits, fetch
 	if err != nil {
 		return Result{}, err
 	}
-	if err := writeRecipe(ctx, p, dependencies, t); err != nil {
-		return Result{}, err
+	recipe := languages[p.Language].recipe
+	if recipe == nil {
+		recipe = writeRecipe
 	}
-	if err := writeWorker(ctx, p.Language, t); err != nil {
+	if err := recipe(ctx, p, dependencies, t); err != nil {
 		return Result{}, err
 	}
 	if err := t.seal(); err != nil {
@@ -118,7 +119,7 @@ func (p *Plan) dependencies(t *tree) (string, error) {
 	return readManifest(p.Language, text)
 }
 
-// writeRecipe writes the Dockerfile, and the files that list the dependencies that it installs.
+// writeRecipe writes the Dockerfile, the files that list the dependencies that it installs, and the language's worker.
 func writeRecipe(ctx context.Context, p *Plan, dependencies string, t *tree) error {
 	var lists []string
 	if dependencies != "" {
@@ -131,7 +132,10 @@ func writeRecipe(ctx context.Context, p *Plan, dependencies string, t *tree) err
 	if err != nil {
 		return err
 	}
-	return t.write(ctx, "Dockerfile", []byte(text))
+	if err := t.write(ctx, "Dockerfile", []byte(text)); err != nil {
+		return err
+	}
+	return writeWorker(ctx, p.Language, t)
 }
 
 func writeLists(ctx context.Context, p *Plan, dependencies string, t *tree) ([]string, error) {

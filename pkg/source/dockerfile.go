@@ -42,10 +42,14 @@ const (
 // Dockerfile returns the Dockerfile of the plan's image. What changes seldom comes first, so that its layers are found
 // in the cache: dependencies, supervisor, worker, code. Nothing runs through a shell, and without dependencies nothing
 // runs at all. lists are the files of the context that list the dependencies, the language's manifest first.
+// It is not for languages that are compiled.
 func Dockerfile(p *Plan, lists ...string) (string, error) {
 	l, err := languageOf(p.Language)
 	if err != nil {
 		return "", err
+	}
+	if l.install == nil {
+		return "", failf(ReasonInvalidPlan, "language: %q is compiled, which takes the code", p.Language)
 	}
 	d := &dockerfile{}
 	if len(lists) > 0 {

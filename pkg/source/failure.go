@@ -32,6 +32,12 @@ const (
 	ReasonInvalidPath Reason = "InvalidPath"
 	// ReasonInvalidDependencies : the dependencies are not in a form that the language's installer reads.
 	ReasonInvalidDependencies Reason = "InvalidDependencies"
+	// ReasonHandlerNotFound : the code has no such handler.
+	ReasonHandlerNotFound Reason = "HandlerNotFound"
+	// ReasonHandlerInvalid : what the handler's name stands for cannot be called with an event.
+	ReasonHandlerInvalid Reason = "HandlerInvalid"
+	// ReasonInvalidCode : the code does not have the language's syntax.
+	ReasonInvalidCode Reason = "InvalidCode"
 	// ReasonSourceTooLarge : the source has more files or bytes than is allowed.
 	ReasonSourceTooLarge Reason = "SourceTooLarge"
 	// ReasonSourceNotFound : the repository, the bucket, the object or the path in it is not there.

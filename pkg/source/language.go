@@ -17,6 +17,7 @@ limitations under the License.
 package source
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -40,9 +41,12 @@ type language struct {
 	dependenciesPath string
 	// env is what the language's interpreter and libraries go by.
 	env []variable
+	// recipe writes all of the build context but the code, where the code is compiled. Then there is no install.
+	recipe func(ctx context.Context, p *Plan, dependencies string, t *tree) error
 }
 
 var languages = map[string]language{
+	"go":     golang,
 	"nodejs": nodejs,
 	"python": python,
 }
@@ -57,7 +61,7 @@ func languageOf(name string) (language, error) {
 
 // NormalizeDependencies returns dependencies as the language's installer reads them, in one normal form: the same
 // dependencies have the same build key, however they are written. For python that is the text of a requirements.txt,
-// for nodejs that of a package.json; text may be one, or a JSON object of names and versions.
+// for nodejs that of a package.json, for go that of a go.mod; text may be one, or a JSON object of names and versions.
 func NormalizeDependencies(language, text string) (string, error) {
 	l, err := languageOf(language)
 	if err != nil {

@@ -42,7 +42,7 @@ type Plan struct {
 	// Version of the plan's form: PlanVersion.
 	Version int `json:"version"`
 
-	// Language of the code: python or nodejs.
+	// Language of the code: python, nodejs or go.
 	Language string `json:"language"`
 	// LanguageVersion is the version of the language, never empty, for example "3.13".
 	LanguageVersion string `json:"languageVersion"`
@@ -51,7 +51,8 @@ type Plan struct {
 
 	// BaseImage is what the image begins with. It has the language's interpreter in its PATH.
 	BaseImage string `json:"baseImage"`
-	// BuilderImage is where dependencies are installed, for what needs a compiler. Empty: in BaseImage.
+	// BuilderImage is where dependencies are installed, for what needs a compiler. Empty: in BaseImage. Required for
+	// go, which is compiled there.
 	BuilderImage string `json:"builderImage,omitempty"`
 	// RuntimeImage holds the supervisor at /ko-app/runtime.
 	RuntimeImage string `json:"runtimeImage"`
@@ -90,6 +91,8 @@ type Index struct {
 	PipIndexURL string `json:"pipIndexURL,omitempty"`
 	// NpmRegistry is the package registry of Node.js, http or https.
 	NpmRegistry string `json:"npmRegistry,omitempty"`
+	// GoProxy is where modules of Go are downloaded from, in the form of the variable GOPROXY.
+	GoProxy string `json:"goProxy,omitempty"`
 }
 
 const (
@@ -138,7 +141,12 @@ func (p *Plan) canonical() []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// InstallsDependencies is false where the build does nothing but copy files onto the base image.
+// OnlyCopies is true where the build does nothing but copy files onto the base image.
+func (p *Plan) OnlyCopies() bool {
+	return languages[p.Language].recipe == nil && !p.InstallsDependencies()
+}
+
+// InstallsDependencies is false where the build downloads nothing but images.
 func (p *Plan) InstallsDependencies() bool {
 	if p.Source.Inline == nil {
 		// Nobody knows before the files are there.
@@ -195,6 +203,9 @@ func (p *Plan) Validate() error {
 		return err
 	}
 	if err := validateIndexURL("index.npmRegistry", p.Index.NpmRegistry); err != nil {
+		return err
+	}
+	if err := validateGoProxy(p.Index.GoProxy); err != nil {
 		return err
 	}
 	if len(p.RebuildToken) > maxRebuildTokenLength || !utf8.ValidString(p.RebuildToken) {

@@ -181,7 +181,7 @@ func (r refusal) check(t *testing.T) {
 func TestValidate(t *testing.T) {
 	for name, test := range map[string]refusal{
 		"version":         {func(p *Plan) { p.Version = 0 }, ReasonInvalidPlan, "version: "},
-		"language":        {func(p *Plan) { p.Language = "cobol" }, ReasonInvalidPlan, `language: "cobol" is not one of: nodejs, python`},
+		"language":        {func(p *Plan) { p.Language = "cobol" }, ReasonInvalidPlan, `language: "cobol" is not one of: go, nodejs, python`},
 		"no version":      {func(p *Plan) { p.LanguageVersion = "" }, ReasonInvalidPlan, "languageVersion: "},
 		"long version":    {func(p *Plan) { p.LanguageVersion = strings.Repeat("1", 21) }, ReasonInvalidPlan, "languageVersion: "},
 		"version, lines":  {func(p *Plan) { p.LanguageVersion = "3.13\nRUN id" }, ReasonInvalidPlan, "languageVersion: "},

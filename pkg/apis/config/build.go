@@ -75,6 +75,10 @@ type Build struct {
 	// by default: then sources come from public addresses only.
 	AllowedNetworks []string
 
+	// GoProxy (goproxy) is where modules of Go are downloaded from, in the form of the variable GOPROXY. Empty by
+	// default: Go's own.
+	GoProxy string
+
 	// Requests (cpu-request, memory-request) are set aside for a build. 100m and 128Mi by default: a build must fit
 	// beside what already serves.
 	Requests corev1.ResourceList
@@ -115,6 +119,7 @@ func NewBuildFromMap(data map[string]string) (*Build, error) {
 		parser.As("pip-index-url", &b.PipIndexURL),
 		parser.As("npm-registry", &b.NpmRegistry),
 		parser.As("allowed-networks", &networks),
+		parser.As("goproxy", &b.GoProxy),
 		asQuantity("cpu-request", &b.Requests, corev1.ResourceCPU),
 		asQuantity("memory-request", &b.Requests, corev1.ResourceMemory),
 		asQuantity("cpu-limit", &b.Limits, corev1.ResourceCPU),
@@ -167,6 +172,9 @@ func (b *Build) check() error {
 	if err := checkIndex("npm-registry", b.NpmRegistry); err != nil {
 		return err
 	}
+	if err := checkGoProxy(b.GoProxy); err != nil {
+		return err
+	}
 	for name, limit := range b.Limits {
 		if request, ok := b.Requests[name]; ok && request.Cmp(limit) > 0 {
 			return fmt.Errorf("failed to parse %q: %v is less than the request of %v", name+"-limit", &limit, &request)
@@ -182,6 +190,19 @@ func checkIndex(key, value string) error {
 	}
 	if u, err := url.Parse(value); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
 		return fmt.Errorf("failed to parse %q: write an http or https URL", key)
+	}
+	return nil
+}
+
+// checkGoProxy returns what is wrong with a list of places that modules of Go come from.
+func checkGoProxy(list string) error {
+	for place := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' || r == '|' }) {
+		if place == "direct" || place == "off" {
+			continue
+		}
+		if u, err := url.Parse(place); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+			return errors.New("failed to parse \"goproxy\": write http or https URLs, direct or off, with commas between them")
+		}
 	}
 	return nil
 }

@@ -107,6 +107,10 @@ func TestNewBuildFromMap(t *testing.T) {
 		data: map[string]string{"npm-registry": "https://npm.example.com/"},
 		want: with(func(b *Build) { b.NpmRegistry = "https://npm.example.com/" }),
 	}, {
+		name: "modules",
+		data: map[string]string{"goproxy": "https://go.example.com|http://go.example.com,direct"},
+		want: with(func(b *Build) { b.GoProxy = "https://go.example.com|http://go.example.com,direct" }),
+	}, {
 		name: "quantities",
 		data: map[string]string{"cpu-request": "1", "memory-request": "", "cpu-limit": "2", "memory-limit": "4Gi"},
 		want: with(func(b *Build) {
@@ -195,6 +199,10 @@ func TestNewBuildFromMapRefuses(t *testing.T) {
 		name: "package registry of another scheme",
 		data: map[string]string{"npm-registry": "ftp://npm.example.com"},
 		want: `failed to parse "npm-registry": write an http or https URL`,
+	}, {
+		name: "modules from a folder",
+		data: map[string]string{"goproxy": "direct,file:///modules"},
+		want: `failed to parse "goproxy": write http or https URLs, direct or off, with commas between them`,
 	}, {
 		name: "quantity that is none",
 		data: map[string]string{"cpu-request": "one"},

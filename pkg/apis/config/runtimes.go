@@ -49,12 +49,24 @@ type LanguageRuntimes struct {
 
 // VersionRuntime is one version of a language.
 type VersionRuntime struct {
-	// BaseImage is what the function's image begins with. It has the language's interpreter in its PATH.
-	BaseImage string `json:"baseImage"`
+	// BaseImage is what the function's image begins with. It has the language's interpreter in its PATH. Empty, which
+	// goes for compiled languages only: the image begins with the runtime's own.
+	BaseImage string `json:"baseImage,omitempty"`
+	// BuilderImage is where the function is compiled. Empty for languages that are not.
+	BuilderImage string `json:"builderImage,omitempty"`
 }
 
+// compiled are the languages that need a BuilderImage, and no BaseImage.
+var compiled = []string{"go"}
+
 func defaultRuntimes() *Runtimes {
+	const golang = "docker.io/library/golang:%s"
+	goVersions := map[string]VersionRuntime{}
+	for _, version := range []string{"1.24", "1.25", "1.26"} {
+		goVersions[version] = VersionRuntime{BuilderImage: fmt.Sprintf(golang, version)}
+	}
 	return &Runtimes{languages: map[string]LanguageRuntimes{
+		"go":     {Default: "1.26", Versions: goVersions},
 		"nodejs": {Default: "22", Versions: slimVersions("node", "20", "22", "24")},
 		"python": {Default: "3.13", Versions: slimVersions("python", "3.11", "3.12", "3.13")},
 	}}
@@ -93,13 +105,31 @@ func NewRuntimesFromMap(data map[string]string) (*Runtimes, error) {
 			return nil, fmt.Errorf("failed to parse %q: default %q is not among the versions", language, l.Default)
 		}
 		for version, runtime := range l.Versions {
-			if _, err := name.ParseReference(runtime.BaseImage); err != nil {
-				return nil, fmt.Errorf("failed to parse %q: version %q: baseImage: %w", language, version, err)
+			if err := runtime.check(slices.Contains(compiled, language)); err != nil {
+				return nil, fmt.Errorf("failed to parse %q: version %q: %w", language, version, err)
 			}
 		}
 		r.languages[language] = l
 	}
 	return r, nil
+}
+
+func (v *VersionRuntime) check(compiled bool) error {
+	for _, image := range []struct {
+		key, value string
+		required   bool
+	}{
+		{"baseImage", v.BaseImage, !compiled},
+		{"builderImage", v.BuilderImage, compiled},
+	} {
+		if image.value == "" && !image.required {
+			continue
+		}
+		if _, err := name.ParseReference(image.value); err != nil {
+			return fmt.Errorf("%s: %w", image.key, err)
+		}
+	}
+	return nil
 }
 
 // Languages returns the languages on offer, in alphabetical order.
@@ -117,10 +147,15 @@ func (r *Runtimes) DefaultVersion(language string) string {
 	return r.languages[language].Default
 }
 
-// BaseImage returns the base image of a version, or false where it is not on offer.
+// BaseImage returns the base image of a version, "" for the runtime's own, or false where it is not on offer.
 func (r *Runtimes) BaseImage(language, version string) (string, bool) {
 	v, ok := r.languages[language].Versions[version]
 	return v.BaseImage, ok
+}
+
+// BuilderImage returns the image that a version is compiled in, "" where nothing is.
+func (r *Runtimes) BuilderImage(language, version string) string {
+	return r.languages[language].Versions[version].BuilderImage
 }
 
 // DeepCopy returns r itself: nothing can change it.

@@ -53,7 +53,7 @@ func TestNewRuntimesFromMap(t *testing.T) {
 	if err != nil {
 		t.Fatal("NewRuntimesFromMap() =", err)
 	}
-	if diff := cmp.Diff([]string{"nodejs", "python"}, r.Languages()); diff != "" {
+	if diff := cmp.Diff([]string{"go", "nodejs", "python"}, r.Languages()); diff != "" {
 		t.Error("Languages() (-want, +got):", diff)
 	}
 	if diff := cmp.Diff([]string{"3.9", "3.13"}, r.Versions("python")); diff != "" {
@@ -87,6 +87,19 @@ func TestUnknownLanguage(t *testing.T) {
 	}
 }
 
+func TestBuilderImage(t *testing.T) {
+	r := defaultRuntimes()
+	if image, ok := r.BaseImage("go", "1.26"); !ok || image != "" {
+		t.Errorf("BaseImage() = %q, %t, want that of the runtime", image, ok)
+	}
+	if got, want := r.BuilderImage("go", r.DefaultVersion("go")), "docker.io/library/golang:1.26"; got != want {
+		t.Errorf("BuilderImage() = %q, want %q", got, want)
+	}
+	if got := r.BuilderImage("python", "3.13"); got != "" {
+		t.Errorf("BuilderImage() of what is not compiled = %q", got)
+	}
+}
+
 func TestNewRuntimesFromMapRefuses(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -95,7 +108,7 @@ func TestNewRuntimesFromMapRefuses(t *testing.T) {
 	}{{
 		name: "language that the operator has no worker for",
 		data: map[string]string{"cobol": twoVersions},
-		want: `failed to parse "cobol": no such language; choose one of: nodejs, python`,
+		want: `failed to parse "cobol": no such language; choose one of: go, nodejs, python`,
 	}, {
 		name: "not YAML",
 		data: map[string]string{"python": "{"},
@@ -116,6 +129,14 @@ func TestNewRuntimesFromMapRefuses(t *testing.T) {
 		name: "version without an image",
 		data: map[string]string{"python": `{default: "3.13", versions: {"3.13": {}}}`},
 		want: `failed to parse "python": version "3.13": baseImage: could not parse reference: `,
+	}, {
+		name: "compiled language without an image to compile in",
+		data: map[string]string{"go": `{default: "1.26", versions: {"1.26": {baseImage: static}}}`},
+		want: `failed to parse "go": version "1.26": builderImage: could not parse reference: `,
+	}, {
+		name: "builder that is no image",
+		data: map[string]string{"python": `{default: "3.13", versions: {"3.13": {baseImage: python, builderImage: "a b"}}}`},
+		want: `failed to parse "python": version "3.13": builderImage: could not parse reference: a b`,
 	}} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := NewRuntimesFromMap(tc.data)
@@ -159,7 +180,7 @@ func FuzzNewRuntimesFromMap(f *testing.F) {
 			versions := maps.Collect(func(yield func(string, bool) bool) {
 				for _, version := range r.Versions(language) {
 					image, ok := r.BaseImage(language, version)
-					if !yield(version, ok && image != "") {
+					if !yield(version, ok && image+r.BuilderImage(language, version) != "") {
 						return
 					}
 				}

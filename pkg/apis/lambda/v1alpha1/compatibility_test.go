@@ -231,7 +231,7 @@ func TestUpdateForgetsDefaults(t *testing.T) {
 		before: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "app.run" },
 		after:  func(fn *LambdaFunction) { fn.Spec.Runtime.Language = "golang" },
 		want: func(s *LambdaFunctionSpec) {
-			s.Runtime.Language, s.Runtime.Handler, s.Runtime.Version = LanguageGo, "app.run", ""
+			s.Runtime.Language, s.Runtime.Handler, s.Runtime.Version = LanguageGo, "app.run", "1.26"
 		},
 	}, {
 		name:  "concurrency",

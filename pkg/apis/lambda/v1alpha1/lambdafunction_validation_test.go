@@ -274,7 +274,7 @@ var runtimeRefusals = []refusal{{
 }, {
 	name:   "unknown language",
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Language = "cobol" },
-	want:   "invalid value: cobol: spec.runtime.language\nchoose one of: nodejs, python",
+	want:   "invalid value: cobol: spec.runtime.language\nchoose one of: go, nodejs, python",
 }, {
 	name:   "version in words",
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Version = "latest" },

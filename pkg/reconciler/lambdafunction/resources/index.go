@@ -25,6 +25,8 @@ import (
 // indexOf says where packages of the language come from.
 func indexOf(language v1alpha1.Language, build *config.Build) source.Index {
 	switch language {
+	case v1alpha1.LanguageGo:
+		return source.Index{GoProxy: build.GoProxy}
 	case v1alpha1.LanguageNodeJS:
 		return source.Index{NpmRegistry: build.NpmRegistry}
 	case v1alpha1.LanguagePython:

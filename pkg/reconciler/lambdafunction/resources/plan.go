@@ -17,6 +17,7 @@ limitations under the License.
 package resources
 
 import (
+	"cmp"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -46,7 +47,8 @@ func makePlan(fn *v1alpha1.LambdaFunction, cfg *config.Config) (*source.Plan, er
 		Language:        language,
 		LanguageVersion: fn.Spec.Runtime.Version,
 		Handler:         fn.Spec.Runtime.Handler,
-		BaseImage:       base,
+		BaseImage:       cmp.Or(base, cfg.Build.RuntimeImage),
+		BuilderImage:    cfg.Runtimes.BuilderImage(language, fn.Spec.Runtime.Version),
 		RuntimeImage:    cfg.Build.RuntimeImage,
 		FetchImage:      cfg.Build.FetchImage,
 		Source:          src,

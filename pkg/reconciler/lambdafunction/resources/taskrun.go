@@ -185,7 +185,7 @@ func kanikoArgs(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []stri
 		"--log-format=text",
 		"--log-timestamp=false",
 	}
-	if !b.Plan.InstallsDependencies() {
+	if b.Plan.OnlyCopies() {
 		// Kaniko unpacks the base image although nothing runs in it. What is ignored is neither unpacked nor looked at:
 		// the image has it all the same, in the base's own layers.
 		for _, folder := range []string{"/bin", "/lib", "/lib64", "/opt", "/sbin", "/usr", "/var"} {
