@@ -37,6 +37,11 @@ func NewNodeFunction(namespace, name, code string) *v1alpha1.LambdaFunction {
 	return newInlineFunction(namespace, name, v1alpha1.LanguageNodeJS, code)
 }
 
+// NewGoFunction returns a function of inline Go code, with nothing else set.
+func NewGoFunction(namespace, name, code string) *v1alpha1.LambdaFunction {
+	return newInlineFunction(namespace, name, v1alpha1.LanguageGo, code)
+}
+
 func newInlineFunction(namespace, name string, language v1alpha1.Language, code string) *v1alpha1.LambdaFunction {
 	return &v1alpha1.LambdaFunction{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
