@@ -527,6 +527,46 @@ func TestNodeHandlers(t *testing.T) {
 	}
 }
 
+// TestNodeFunc has functions that were written for Knative's func.
+func TestNodeFunc(t *testing.T) {
+	event := []string{"Ce-Specversion", "1.0", "Ce-Id", "e-1", "Ce-Type", "t", "Ce-Source", "/s", "Ce-Shard", "7"}
+	for _, tt := range []struct {
+		name   string
+		code   string
+		header []string
+		status int
+		want   string
+	}{
+		{"data", "const handle = async (context, data) => ({ data, body: context.body, method: context.method }); module.exports = { handle };", nil, 200, `{"data":{"a":1},"body":{"a":1},"method":"POST"}`},
+		{"context", "exports.handle = (context) => { context.log.info({ a: 1 }, 'seen'); return context.query.q + context.rawBody + context.headers['content-type'] };", nil, 200, `1{"a":1}application/json`},
+		{"event", "exports.handle = async (context, event) => `${event.type} ${event.shard} ${event.data.a} ${context.cloudevent.id}`;", event, 200, "t 7 1 e-1"},
+		{"event that answers", "exports.handle = (context, event) => context.cloudEventResponse({ b: 2 }).id('r').type('reply').source('/r').response();", event, 200, `{"b":2}`},
+		{"function alone", "module.exports = async function (context, data) { return context.method + data.a };", nil, 200, "POST1"},
+		{"init", "let n = 0; module.exports = { init: async () => { n = 7 }, handle: () => n };", nil, 200, "7"},
+		{"code of an error", "exports.handle = () => { throw Object.assign(new Error('gone'), { code: 410 }) };", nil, 410, ""},
+		{"code in words", "exports.handle = () => { throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) };", nil, 500, ""},
+		{"ours by that name, alone", "exports.handle = async data => data.a;", nil, 200, "1"},
+		{"method", "module.exports = new (class { n = 5; async handle(context, data) { return context.method + this.n + data.a } })()", nil, 200, "POST51"},
+		{"ours by that name", "exports.handle = (data, context) => data.a + context.method;", nil, 200, "1POST"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := nodeOptions(t, folder(t, map[string]string{"index.js": tt.code}))
+			f := serveNode(t, &o)
+			resp, body := f.send(t, http.MethodPost, "/?q=1", `{"a":1}`, append(tt.header, "Content-Type", "application/json")...)
+			if resp.StatusCode != tt.status || tt.want != "" && body != tt.want {
+				t.Errorf("got %d %q, want %d %q", resp.StatusCode, body, tt.status, tt.want)
+			}
+		})
+	}
+	t.Run("shutdown", func(t *testing.T) {
+		o := nodeOptions(t, folder(t, map[string]string{"index.js": "module.exports = { handle: () => 1, shutdown: () => console.log('shut down') };"}))
+		// The function ends with the inner test.
+		t.Run("serve", func(t *testing.T) { serveNode(t, &o).send(t, http.MethodGet, "/", "") })
+		o.Output.(*nodeLog).await(t, "shut down")
+	})
+}
+
 func TestNodeTypeScript(t *testing.T) {
 	dir := folder(t, map[string]string{"index.ts": "interface Order { id: number }\nexport const handler = (order: Order): number => order.id\n"})
 	o := nodeOptions(t, dir)

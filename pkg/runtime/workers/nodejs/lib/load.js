@@ -113,19 +113,31 @@ function manifestOf(dir) {
 function pick(module, name, exports) {
   const holders = [exports, exports?.default].filter((e) => e !== null && ['object', 'function'].includes(typeof e));
   const names = [...new Set([name, 'handler', 'main', 'parse'])];
-  for (const candidate of names) {
-    for (const holder of holders) {
-      if (typeof holder[candidate] === 'function') {
-        return { name: `${module}.${candidate}`, function: holder[candidate].bind(holder) };
-      }
+  for (const candidate of [...names, 'handle']) {
+    const holder = holders.find((h) => typeof h[candidate] === 'function');
+    if (holder !== undefined) {
+      return found(module, candidate, holder[candidate], holder);
     }
   }
   const bare = holders.find((holder) => typeof holder === 'function');
   if (bare !== undefined) {
-    return { name: `${module}.default`, function: bare };
+    return found(module, 'default', bare);
   }
   const tried = names.map((candidate) => `'${candidate}'`);
   throw new Error(`module '${module}' exports no function ${tried.slice(0, -1).join(', ')} or ${tried.at(-1)}, and is none`);
+}
+
+/** Returns what main needs of a handler; init and shutdown are those of functions for func. */
+function found(module, name, handler, holder) {
+  const bound = handler.bind(holder);
+  if (name === 'handle' || name === 'default') {
+    const { adapt, isFunc } = require('./func');
+    if (isFunc(name, handler)) {
+      const { init, shutdown } = holder ?? {};
+      return { name: `${module}.${name}`, function: adapt(bound), init: init?.bind(holder), shutdown: shutdown?.bind(holder) };
+    }
+  }
+  return { name: `${module}.${name}`, function: bound };
 }
 
 module.exports = { find };

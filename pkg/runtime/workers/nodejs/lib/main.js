@@ -51,7 +51,8 @@ async function start(worker) {
   try {
     functionDir = fs.realpathSync(functionDir); // as stacks name it
     const handler = await require('./load').find(process.env.HANDLER || 'index.handler', functionDir);
-    worker.handler = handler.function;
+    await handler.init?.();
+    worker.handler = handler;
     process.off('exit', exited);
     process.off('uncaughtException', fail);
     surviveErrors();

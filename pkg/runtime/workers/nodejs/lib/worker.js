@@ -25,6 +25,7 @@ const { decode } = require('./values');
 /** Worker runs every request as it comes; the handlers share the event loop. */
 class Worker {
   #handler;
+  #shutdown;
   #outputs;
   #calls = new Map();
   #partial = new Map(); // requests whose bodies are not complete
@@ -35,8 +36,9 @@ class Worker {
     this.#outputs = outputs;
   }
 
-  set handler(handler) {
+  set handler({ function: handler, shutdown }) {
     this.#handler = handler;
+    this.#shutdown = shutdown;
   }
 
   /** Handles a frame. Its bytes are used again after that. */
@@ -112,8 +114,18 @@ class Worker {
   #closeIfDone() {
     if (this.#calls.size === 0 && this.#partial.size === 0) {
       // The last reply is sent after its call is forgotten.
-      setImmediate(() => this.channel.flushed().then(() => process.exit(0)));
+      setImmediate(() => this.#close());
     }
+  }
+
+  async #close() {
+    try {
+      await this.#shutdown?.();
+    } catch (error) {
+      console.error(error);
+    }
+    await this.channel.flushed();
+    process.exit(0);
   }
 }
 
