@@ -36,7 +36,7 @@ func (c *cluster) down(ctx context.Context, p *progress) error {
 		return err
 	}
 	p.step("remove the cluster")
-	if err := c.clear(ctx); err != nil {
+	if err := c.cutOff(ctx, func() error { return c.clear(ctx) }); err != nil {
 		return err
 	}
 	p.step("the cluster is gone")

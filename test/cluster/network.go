@@ -53,10 +53,26 @@ var hostRules = []rule{
 	{"filter", "INPUT", []string{"-d", hostIP, "!", "-i", hostLink, "-j", "DROP"}},
 }
 
+// nowhere is the route to a cluster that is not there. That of the link, which has no metric, goes before it.
+var nowhere = []string{"unreachable", linkCIDR, "metric", "4096"}
+
 func (r rule) arguments(operation string) []string {
 	args := []string{"-w", "-t", r.table, operation, r.chain}
 	args = append(args, r.spec...)
 	return append(args, "-m", "comment", "--comment", name)
+}
+
+// cutOff does what ends or begins a cluster while requests to it that find no link fail at once: else they would leave
+// the machine by its default route. A run that was killed leaves the route, and the next one takes it away.
+func (c *cluster) cutOff(ctx context.Context, do func() error) error {
+	if _, err := exec.LookPath("ip"); err != nil {
+		return do() // there was no cluster yet, and so nobody who calls it
+	}
+	if err := c.run(ctx, "ip", append([]string{"route", "replace"}, nowhere...)...); err != nil {
+		return err
+	}
+	err := do()
+	return errors.Join(err, c.run(context.WithoutCancel(ctx), "ip", append([]string{"route", "delete"}, nowhere...)...))
 }
 
 // createNetwork makes a network namespace for the whole cluster, and a link to it. Addresses of pods and services

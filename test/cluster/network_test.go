@@ -17,7 +17,12 @@ limitations under the License.
 package main
 
 import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -47,6 +52,53 @@ func TestRulesAreToldFromOthers(t *testing.T) {
 		if got := r.arguments("-D"); !slices.Equal(got[len(got)-2:], []string{"--comment", name}) {
 			t.Errorf("rule %v carries no comment", got)
 		}
+	}
+}
+
+func TestCutOff(t *testing.T) {
+	const added, deleted = "route replace unreachable 172.30.0.0/24 metric 4096\n", "route delete unreachable 172.30.0.0/24 metric 4096\n"
+	broken := errors.New("broken")
+	for _, test := range []struct {
+		name, ip, want string // what stands in for ip, and what is asked of it
+		fails          error
+		err            string
+	}{
+		{name: "done", ip: "exit 0", want: added + "done\n" + deleted},
+		{name: "failed", ip: "exit 0", fails: broken, want: added + "done\n" + deleted, err: "broken"},
+		{name: "interrupted", ip: "exit 0", fails: context.Canceled, want: added + "done\n" + deleted, err: "context canceled"},
+		{name: "may not", ip: "echo not permitted; exit 2", want: added, err: "not permitted"},
+		{name: "no ip yet", want: "done\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, folder := testCluster(t), t.TempDir()
+			record := filepath.Join(folder, "record")
+			if test.ip != "" {
+				script := "#!/bin/sh\necho \"$@\" >>" + record + "\n" + test.ip + "\n"
+				if err := os.WriteFile(filepath.Join(folder, "ip"), []byte(script), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Setenv("PATH", folder)
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			err := c.cutOff(ctx, func() error {
+				if errors.Is(test.fails, context.Canceled) {
+					cancel()
+				}
+				f, err := os.OpenFile(record, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+				if err != nil {
+					return err
+				}
+				_, err = f.WriteString("done\n")
+				return errors.Join(err, f.Close(), test.fails)
+			})
+			if test.err == "" && err != nil || test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)) {
+				t.Errorf("cutOff() = %v, want %q", err, test.err)
+			}
+			if got, err := os.ReadFile(record); err != nil || string(got) != test.want {
+				t.Errorf("ran %q, %v, want %q", got, err, test.want)
+			}
+		})
 	}
 }
 

@@ -54,10 +54,17 @@ func (c *cluster) up(ctx context.Context, p *progress, languages []string) error
 	if err := c.foreign(); err != nil {
 		return err
 	}
-	broken := c.check(ctx)
-	if broken == nil {
-		return c.resume(ctx, p, runtimes)
-	}
+	return c.cutOff(ctx, func() error {
+		broken := c.check(ctx)
+		if broken == nil {
+			return c.resume(ctx, p, runtimes)
+		}
+		return c.renew(ctx, p, runtimes, broken)
+	})
+}
+
+// renew makes the cluster, after clearing what is left of an earlier one.
+func (c *cluster) renew(ctx context.Context, p *progress, runtimes []image, broken error) error {
 	if _, err := os.Stat(c.state); err == nil {
 		p.step("clear what an earlier run left: %v", broken)
 	}
