@@ -51,7 +51,7 @@ func newCommand() *cobra.Command {
 	up := verb("up", "Make the cluster, or find that it is up", func(cmd *cobra.Command, c *cluster, _ []string) error {
 		return c.up(cmd.Context(), newProgress(cmd.ErrOrStderr()), languages)
 	})
-	up.Flags().StringSliceVar(&languages, "runtimes", []string{"python"}, "languages to make the base images of: python, nodejs, go")
+	up.Flags().StringSliceVar(&languages, "runtimes", []string{"python", "nodejs", "go"}, "languages to make the base images of")
 	root.AddCommand(
 		up,
 		verb("down", "Remove the cluster; what was built and downloaded stays", func(cmd *cobra.Command, c *cluster, _ []string) error {

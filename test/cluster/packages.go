@@ -60,10 +60,15 @@ func (c *cluster) installPackages(ctx context.Context, p *progress) error {
 		return nil
 	}
 	p.step("install packages %v", missing)
+	return c.install(ctx, missing...)
+}
+
+// install installs packages as apt is configured.
+func (c *cluster) install(ctx context.Context, packages ...string) error {
 	if err := c.run(ctx, "apt-get", "update"); err != nil {
 		return fmt.Errorf("failed to install packages: %w", err)
 	}
-	install := c.command(ctx, "packages", "apt-get", append([]string{"install", "-y", "--no-install-recommends"}, missing...)...)
+	install := c.command(ctx, "packages", "apt-get", append([]string{"install", "-y", "--no-install-recommends"}, packages...)...)
 	install.Env = append(install.Env, "DEBIAN_FRONTEND=noninteractive")
 	if _, err := output(install); err != nil {
 		return fmt.Errorf("failed to install packages: %w", err)

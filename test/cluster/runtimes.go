@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -121,6 +122,11 @@ func (c *cluster) makePython(ctx context.Context, work string) (v1.Image, error)
 }
 
 func (c *cluster) makeNode(ctx context.Context, work string, debian func() (v1.Layer, error)) (v1.Image, error) {
+	if _, err := exec.LookPath("npm"); err != nil { // nothing else here needs it
+		if err := c.install(ctx, "npm"); err != nil {
+			return nil, err
+		}
+	}
 	packed := filepath.Join(work, "packed")
 	if err := os.Mkdir(packed, 0o755); err != nil {
 		return nil, err
