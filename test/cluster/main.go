@@ -60,9 +60,7 @@ func newCommand() *cobra.Command {
 		verb("status", "Say what runs, and fail unless all does", func(cmd *cobra.Command, c *cluster, _ []string) error {
 			return c.status(cmd.Context(), cmd.OutOrStdout())
 		}),
-		verb("logs COMPONENT", "Print the log of a component that status lists", func(cmd *cobra.Command, c *cluster, args []string) error {
-			return c.logs(cmd.Context(), args[0], cmd.OutOrStdout())
-		}),
+		newLogsCommand(),
 		verb("load IMAGE", "Put an image, from an archive or a registry, into the cluster's registry", func(cmd *cobra.Command, c *cluster, args []string) error {
 			loaded, err := c.load(cmd.Context(), args[0])
 			if err == nil {
@@ -80,6 +78,19 @@ func newCommand() *cobra.Command {
 	)
 	root.SetOut(os.Stdout)
 	return root
+}
+
+func newLogsCommand() *cobra.Command {
+	var follow bool
+	logs := verb("logs COMPONENT", "Print the log of a component that status lists", func(cmd *cobra.Command, c *cluster, args []string) error {
+		err := c.logs(cmd.Context(), args[0], follow, cmd.OutOrStdout())
+		if follow && cmd.Context().Err() != nil {
+			return nil // that is how it ends
+		}
+		return err
+	})
+	logs.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is logged from now on, until interrupted")
+	return logs
 }
 
 // verb is a subcommand that works on the cluster. It takes as many arguments as its use line names.

@@ -17,17 +17,12 @@ limitations under the License.
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"slices"
-	"strings"
 	"text/tabwriter"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -55,7 +50,7 @@ func (c *cluster) status(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("failed to print: %w", err)
 	}
 	if err := c.whole(ctx); err != nil {
-		return fmt.Errorf("%w: %w", errNotUp, err)
+		return fmt.Errorf("%w: %w; `up` makes it", errNotUp, err)
 	}
 	return nil
 }
@@ -89,70 +84,6 @@ func (c *cluster) deploymentStatus(ctx context.Context, table io.Writer) error {
 		fmt.Fprintf(table, "%s/%s\t%s\t\n", d.Namespace, d.Name, state)
 	}
 	return nil
-}
-
-// logs prints the log of a daemon, or of a deployment's pods, named as status names them.
-func (c *cluster) logs(ctx context.Context, component string, out io.Writer) error {
-	if slices.Contains(components, component) {
-		f, err := os.Open(c.logFile(component))
-		if err != nil {
-			return fmt.Errorf("failed to open the log of %s: %w", component, err)
-		}
-		defer f.Close()
-		_, err = io.Copy(out, f)
-		return err
-	}
-	namespace, deployment, ok := strings.Cut(component, "/")
-	if !ok {
-		return fmt.Errorf("there is no component %q: name one that `status` lists", component)
-	}
-	return c.deploymentLogs(ctx, namespace, deployment, out)
-}
-
-func (c *cluster) deploymentLogs(ctx context.Context, namespace, deployment string, out io.Writer) error {
-	k, err := c.client()
-	if err != nil {
-		return err
-	}
-	d, err := k.typed.AppsV1().Deployments(namespace).Get(ctx, deployment, metav1.GetOptions{})
-	if err != nil {
-		return fmt.Errorf("failed to get deployment %s: %w", deployment, err)
-	}
-	pods, err := k.typed.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{
-		LabelSelector: metav1.FormatLabelSelector(d.Spec.Selector),
-	})
-	if err != nil {
-		return fmt.Errorf("failed to list the pods of %s: %w", deployment, err)
-	}
-	for _, pod := range pods.Items {
-		for _, container := range pod.Spec.Containers {
-			if err := k.podLogs(ctx, &pod, container.Name, out); err != nil {
-				return fmt.Errorf("failed to read the log of pod %s: %w", pod.Name, err)
-			}
-		}
-	}
-	return nil
-}
-
-// podLogs prints a container's log, each line under the name of its pod.
-func (k *client) podLogs(ctx context.Context, pod *corev1.Pod, container string, out io.Writer) error {
-	stream, err := k.typed.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: container}).Stream(ctx)
-	if err != nil {
-		return err
-	}
-	defer stream.Close()
-	lines := bufio.NewReader(stream)
-	for {
-		line, err := lines.ReadString('\n')
-		if line != "" {
-			fmt.Fprintf(out, "%s/%s: %s\n", pod.Name, container, strings.TrimSuffix(line, "\n"))
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
 }
 
 // environment prints what a shell needs to work with the cluster.
