@@ -25,6 +25,10 @@ source hack/environment.sh
 # As ko builds: so that packages compiled for the one are there for the other.
 export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -trimpath"
 
+if ! own_cluster; then
+  # One that the demo started has not the base images of all languages.
+  local_cluster up
+fi
 use_cluster
 # One run at a time has a cluster: what is there was left by one that was killed.
 kubectl delete namespace --selector app.kubernetes.io/part-of=knative-lambda-e2e --ignore-not-found --wait=false
