@@ -50,5 +50,6 @@ data:
   insecure-registries: ${LOCAL_REGISTRY}
   registry-mirror: ${LOCAL_REGISTRY}
   kaniko-image: ${LOCAL_REGISTRY}/kaniko:latest
+  allowed-networks: 10.96.0.0/16
 PATCH
 step "the operator is installed"
