@@ -38,6 +38,16 @@ for registration in mutatingwebhookconfiguration/webhook.lambda.knative.io \
   validatingwebhookconfiguration/config.webhook.lambda.knative.io; do
   kubectl wait --for=jsonpath='{.webhooks[0].clientConfig.caBundle}' --timeout "${TIMEOUT}" "${registration}" >/dev/null
 done
+# Nodes learn where the webhook is a moment after it is available.
+for ((tries = 60; ; tries--)); do
+  if answer=$(kubectl --namespace "${SYSTEM_NAMESPACE}" annotate configmap config-build probe=yes --dry-run=server 2>&1); then
+    break
+  elif ((tries == 0)); then
+    echo "ERROR: the webhook does not answer: ${answer}" >&2
+    exit 1
+  fi
+  sleep 0.5
+done
 
 if own_cluster; then
   step "the operator is installed; ConfigMap config-build says where it pushes images"
