@@ -191,7 +191,7 @@ func runGo(t *testing.T, fixture, handler string, change func(*runtime.Options))
 }
 
 // send sends a request and returns the reply with its body.
-func (f *goFunction) send(t *testing.T, method, path, body string, header ...string) (*http.Response, string) {
+func (f *goFunction) send(t *testing.T, method, path, body string, header ...string) (answer, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, f.url+path, strings.NewReader(body))
 	if err != nil {
@@ -209,7 +209,7 @@ func (f *goFunction) send(t *testing.T, method, path, body string, header ...str
 	if err != nil {
 		t.Fatal("failed to read the reply:", err)
 	}
-	return resp, string(b)
+	return answer{resp.StatusCode, resp.Header}, string(b)
 }
 
 const asJSON, goTrace = "application/json", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -255,11 +255,13 @@ func TestGoContract(t *testing.T) {
 		"event, version":   {"POST", "/", `{}`, append(without("Ce-Specversion"), "Ce-Specversion", "9.9"), 400, "", nil},
 		"structured": {
 			"POST", "/", `{"specversion":"1.0","id":"7","type":"order","source":"/s","data":{"do":"about"}}`,
-			[]string{"Content-Type", "application/cloudevents+json"}, 200, "POST / order", nil,
+			[]string{"Content-Type", "application/cloudevents+json"},
+			200, "POST / order", nil,
 		},
 		"batch": {
 			"POST", "/", `[{"specversion":"1.0","id":"7","type":"order","source":"/s","data":{"do":"nothing"}}]`,
-			[]string{"Content-Type", "application/cloudevents-batch+json"}, 204, "", nil,
+			[]string{"Content-Type", "application/cloudevents-batch+json"},
+			204, "", nil,
 		},
 		"killed": {"POST", "/", `{"do":"exit"}`, plain, 502, "", nil},
 	} {

@@ -114,7 +114,7 @@ func nodeOptions(t *testing.T, dir string) runtime.Options {
 	if dir, err = filepath.Abs(dir); err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is immediate
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,8 +143,14 @@ func serveNode(t *testing.T, o *runtime.Options) *nodeFunction {
 	return &nodeFunction{url: "http://" + o.Listener.Addr().String(), log: o.Output.(*nodeLog)}
 }
 
+// answer is a reply without its body, which has been read.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // send sends a request and returns the reply with its body.
-func (f *nodeFunction) send(t *testing.T, method, path, body string, header ...string) (*http.Response, string) {
+func (f *nodeFunction) send(t *testing.T, method, path, body string, header ...string) (answer, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, f.url+path, strings.NewReader(body))
 	if err != nil {
@@ -162,7 +168,7 @@ func (f *nodeFunction) send(t *testing.T, method, path, body string, header ...s
 	if err != nil {
 		t.Fatal("failed to read the reply:", err)
 	}
-	return resp, string(b)
+	return answer{resp.StatusCode, resp.Header}, string(b)
 }
 
 // folder makes a function's folder of these files, by their paths.

@@ -160,19 +160,23 @@ func TestNewBucket(t *testing.T) {
 		want Bucket
 	}{
 		"s3": {
-			KindS3, Bucket{Bucket: "code", Key: "fn/main.py", Region: "us-gov-west-1"},
+			KindS3,
+			Bucket{Bucket: "code", Key: "fn/main.py", Region: "us-gov-west-1"},
 			Bucket{Bucket: "code", Key: "fn/main.py", Region: "us-gov-west-1"},
 		},
 		"minio of the cluster": {
-			KindMinIO, Bucket{Bucket: "code", Key: "/fn/", Endpoint: "minio.minio.svc:9000"},
+			KindMinIO,
+			Bucket{Bucket: "code", Key: "/fn/", Endpoint: "minio.minio.svc:9000"},
 			Bucket{Bucket: "code", Key: "fn/", Endpoint: "http://minio.minio.svc:9000"},
 		},
 		"minio elsewhere": {
-			KindMinIO, Bucket{Bucket: "code", Key: "fn.tar.gz", Endpoint: "minio.example.com"},
+			KindMinIO,
+			Bucket{Bucket: "code", Key: "fn.tar.gz", Endpoint: "minio.example.com"},
 			Bucket{Bucket: "code", Key: "fn.tar.gz", Endpoint: "https://minio.example.com"},
 		},
 		"plain": {
-			KindMinIO, Bucket{Bucket: "my.code-1", Key: "a b (1)+@=:,'!*.zip", Endpoint: "http://192.0.2.1:9000/"},
+			KindMinIO,
+			Bucket{Bucket: "my.code-1", Key: "a b (1)+@=:,'!*.zip", Endpoint: "http://192.0.2.1:9000/"},
 			Bucket{Bucket: "my.code-1", Key: "a b (1)+@=:,'!*.zip", Endpoint: "http://192.0.2.1:9000"},
 		},
 		"gcs": {KindGCS, Bucket{Bucket: "code", Key: "fn.zip"}, Bucket{Bucket: "code", Key: "fn.zip"}},

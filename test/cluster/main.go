@@ -85,7 +85,7 @@ func newLogsCommand() *cobra.Command {
 	logs := verb("logs COMPONENT", "Print the log of a component that status lists", func(cmd *cobra.Command, c *cluster, args []string) error {
 		err := c.logs(cmd.Context(), args[0], follow, cmd.OutOrStdout())
 		if follow && cmd.Context().Err() != nil {
-			return nil // that is how it ends
+			return nil //nolint:nilerr // An interrupt is how it ends.
 		}
 		return err
 	})

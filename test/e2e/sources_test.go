@@ -112,7 +112,7 @@ func TestGitOverHTTPS(t *testing.T) {
 		}),
 	}
 
-	fn := s.awaitReady(s.create(s.from("git", v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeGit, Git: &git})))
+	fn := s.awaitReady(s.create(s.from("repository", v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeGit, Git: &git})))
 	s.wantText(fn, "one 1.17.0")
 	if got := fn.Status.BuildStatus.SourceRevision; got != commit {
 		t.Errorf("sourceRevision = %q, want %q", got, commit)
@@ -153,7 +153,7 @@ func TestGitOverSSH(t *testing.T) {
 	spec := v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeGit, Git: &v1alpha1.GitSource{
 		URL: "ssh://git@" + host + ":2222/org/code.git", Path: "fn", SecretRef: secret,
 	}}
-	fn := s.awaitReady(s.create(s.from("git", spec)))
+	fn := s.awaitReady(s.create(s.from("repository", spec)))
 	s.wantText(fn, "ssh 1.17.0")
 	if got := fn.Status.BuildStatus.SourceRevision; got != commit {
 		t.Errorf("sourceRevision = %q, want %q", got, commit)
@@ -197,7 +197,7 @@ func TestObjectStores(t *testing.T) {
 	s.wantText(s.awaitReady(archive), "zip 1.17.0")
 	s.wantFailure(missing, source.ReasonSourceNotFound, "none.py")
 	s.wantFailure(forbidden, source.ReasonSourceForbidden, "")
-	s.wantFailure(evil, source.ReasonInvalidPath, "")
+	s.wantFailure(evil, source.ReasonInvalidArchive, "../../main.py")
 }
 
 // zip packs those files that are below a folder, without it.

@@ -66,7 +66,7 @@ func (s *settings) authenticated(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		username, password, _ := r.BasicAuth()
 		if !equal(username, s.username) || !equal(password, s.password) {
-			w.Header().Set("Www-Authenticate", `Basic realm="test"`)
+			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
 			http.Error(w, "who are you?", http.StatusUnauthorized)
 			return
 		}

@@ -37,6 +37,10 @@ const (
 	// ManagedByLabelValue is the value of ManagedByLabelKey.
 	ManagedByLabelValue = "knative-lambda-operator"
 
+	// BuildSettingsAnnotationKey is on a TaskRun; the value is a hash of its spec, as it was made. A build that failed is
+	// tried again where the spec would now be another, for example because the Secret of the registry has been named.
+	BuildSettingsAnnotationKey = GroupName + "/build-settings"
+
 	// RebuildAnnotationKey on a LambdaFunction makes a new build whenever its value changes, although nothing else
 	// did, for example to take in security updates of a base image.
 	RebuildAnnotationKey = GroupName + "/rebuild"

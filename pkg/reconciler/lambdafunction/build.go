@@ -46,24 +46,27 @@ func (r *Reconciler) reconcileBuild(ctx context.Context, fn *v1alpha1.LambdaFunc
 	if err := r.retireBuilds(ctx, fn, names.Build(fn, build.Key())); err != nil || built {
 		return err
 	}
-	taskRun, err := r.taskRun(ctx, fn, build)
+	desired := resources.MakeTaskRun(fn, build, config.FromContextOrDefaults(ctx).Build)
+	taskRun, err := r.taskRun(ctx, fn, build, desired)
 	if err != nil {
 		return err
 	}
-	propagateTaskRun(fn, build, taskRun)
-	if outdated(taskRun) {
+	if outdated(taskRun, desired) {
+		fn.Status.BeginBuild(build.Key(), taskRun.Name, taskRun.Status.StartTime)
+		fn.Status.MarkBuildRunning(v1alpha1.ReasonBuildPending, fmt.Sprintf("TaskRun %q is going away, to be made anew.", taskRun.Name))
 		return r.deleteOutdated(ctx, taskRun)
 	}
+	propagateTaskRun(fn, build, taskRun)
 	return nil
 }
 
 // taskRun returns the TaskRun of the build, made where it was not there. Its name is that of the build key, so that
 // no restart and no second controller can make another.
-func (r *Reconciler) taskRun(ctx context.Context, fn *v1alpha1.LambdaFunction, build *resources.Build) (*tektonv1.TaskRun, error) {
-	name := names.Build(fn, build.Key())
+func (r *Reconciler) taskRun(ctx context.Context, fn *v1alpha1.LambdaFunction, build *resources.Build, desired *tektonv1.TaskRun) (*tektonv1.TaskRun, error) {
+	name := desired.Name
 	taskRun, err := r.taskRunLister.TaskRuns(fn.Namespace).Get(name)
 	if apierrs.IsNotFound(err) {
-		taskRun, err = r.createTaskRun(ctx, fn, build)
+		taskRun, err = r.createTaskRun(ctx, fn, build, desired)
 	}
 	if err != nil {
 		return nil, err
@@ -75,12 +78,11 @@ func (r *Reconciler) taskRun(ctx context.Context, fn *v1alpha1.LambdaFunction, b
 	return taskRun, nil
 }
 
-func (r *Reconciler) createTaskRun(ctx context.Context, fn *v1alpha1.LambdaFunction, build *resources.Build) (*tektonv1.TaskRun, error) {
+func (r *Reconciler) createTaskRun(ctx context.Context, fn *v1alpha1.LambdaFunction, build *resources.Build, desired *tektonv1.TaskRun) (*tektonv1.TaskRun, error) {
 	if err := r.reconcilePlan(ctx, fn, build); err != nil {
 		return nil, err
 	}
 	taskRuns, recorder := r.tekton.TektonV1().TaskRuns(fn.Namespace), controller.GetEventRecorder(ctx)
-	desired := resources.MakeTaskRun(fn, build, config.FromContextOrDefaults(ctx).Build)
 	taskRun, err := taskRuns.Create(ctx, desired, metav1.CreateOptions{})
 	switch {
 	case apierrs.IsAlreadyExists(err):

@@ -32,10 +32,6 @@ import (
 // propagateTaskRun takes over what the TaskRun says of itself.
 func propagateTaskRun(fn *v1alpha1.LambdaFunction, build *resources.Build, taskRun *tektonv1.TaskRun) {
 	fn.Status.BeginBuild(build.Key(), taskRun.Name, taskRun.Status.StartTime)
-	if outdated(taskRun) {
-		fn.Status.MarkBuildRunning(v1alpha1.ReasonBuildPending, fmt.Sprintf("The cancelled TaskRun %q is going away.", taskRun.Name))
-		return
-	}
 	fn.Status.BuildStatus.CompletedAt = taskRun.Status.CompletionTime
 	succeeded := taskRun.Status.GetCondition(apis.ConditionSucceeded)
 	switch {

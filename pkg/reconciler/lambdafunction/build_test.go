@@ -38,7 +38,7 @@ const (
 	beingMade     = "The TaskRun is being made."
 	podNotStarted = "The pod of TaskRun %q has not started."
 	goingOn       = "TaskRun %q is building the image."
-	goingAway     = "The cancelled TaskRun %q is going away."
+	goingAway     = "TaskRun %q is going away, to be made anew."
 )
 
 // planRows are about the ConfigMap that the TaskRun mounts.
@@ -326,6 +326,23 @@ func failureRows() rtesting.TableTest {
 		WantEvents:        []string{normal("Created", "Created TaskRun %q", name)},
 		WantStatusUpdates: statusUpdate(function(building(v1alpha1.ReasonBuildPending, podNotStarted))),
 	}, rtesting.TableRow{
+		Name: "the settings of the build are mended: it is tried again",
+		Key:  key,
+		Objects: []runtime.Object{
+			function(failedBuild(v1alpha1.ReasonBuildFailed, "wrong"), WithWaitingForBuild, summarized, withPullSecret), planOf(function()),
+			taskRunOf(function(), WithTaskRunStarted(began), failed("Failed", "wrong")),
+		},
+		WantDeletes:       []clientgotesting.DeleteActionImpl{deletion("taskruns", name)},
+		WantStatusUpdates: statusUpdate(function(building(v1alpha1.ReasonBuildPending, goingAway), startedAt(began), withPullSecret)),
+		OtherTestData:     goesOn,
+	}, rtesting.TableRow{
+		Name: "the settings of a build that goes on are changed: it goes on",
+		Key:  key,
+		Objects: []runtime.Object{
+			function(building(v1alpha1.ReasonBuildRunning, goingOn), startedAt(began), withPullSecret), planOf(function()),
+			taskRunOf(function(), running),
+		},
+	}, rtesting.TableRow{
 		Name: "the source is mended",
 		Key:  key,
 		Objects: []runtime.Object{
@@ -346,6 +363,10 @@ func failedBuild(reason, message string) FunctionOption {
 		fn.Status.BuildStatus.CompletedAt = &metav1.Time{Time: ended}
 		fn.Status.MarkBuildFailed(reason, message)
 	}
+}
+
+func withPullSecret(fn *v1alpha1.LambdaFunction) {
+	fn.Spec.Build.ImagePullSecret = "login"
 }
 
 func withStepThatNeverRan(tr *tektonv1.TaskRun) {

@@ -28,6 +28,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 )
@@ -85,10 +86,13 @@ func (r *Reconciler) cancel(ctx context.Context, taskRun *tektonv1.TaskRun) erro
 	return nil
 }
 
-// outdated is true for a TaskRun that cannot answer for its build key any more: it is going away, or was cancelled
-// for a newer spec which has been taken back since.
-func outdated(taskRun *tektonv1.TaskRun) bool {
-	return taskRun.DeletionTimestamp != nil || (taskRun.IsCancelled() && taskRun.Spec.StatusMessage == superseded)
+// outdated is true for a TaskRun that cannot answer for its build key any more: it is going away, was cancelled for a
+// newer spec which has been taken back since, or failed with settings that have been changed since.
+func outdated(taskRun, desired *tektonv1.TaskRun) bool {
+	const settings = lambda.BuildSettingsAnnotationKey
+	return taskRun.DeletionTimestamp != nil ||
+		(taskRun.IsCancelled() && taskRun.Spec.StatusMessage == superseded) ||
+		(taskRun.IsFailure() && taskRun.Annotations[settings] != desired.Annotations[settings])
 }
 
 // deleteOutdated deletes the TaskRun once it has ended, so that the next reconcile makes it anew. It waits for the

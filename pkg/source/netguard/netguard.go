@@ -91,8 +91,7 @@ type special struct {
 // specials are ranges that are not public, the smaller ones first.
 var specials = func() []special {
 	const metadata = "is where a cloud tells its machines their credentials"
-	var all []special
-	for _, s := range []struct {
+	ranges := []struct {
 		prefix string
 		kind   kind
 		what   string
@@ -126,7 +125,9 @@ var specials = func() []special {
 		{"fe80::/10", never, "is link-local"},
 		{"fec0::/10", private, "is a private address"},
 		{"ff00::/8", never, "is a multicast address"},
-	} {
+	}
+	all := make([]special, 0, len(ranges))
+	for _, s := range ranges {
 		all = append(all, special{netip.MustParsePrefix(s.prefix), s.kind, s.what})
 	}
 	slices.SortStableFunc(all, func(a, b special) int { return b.prefix.Bits() - a.prefix.Bits() })

@@ -31,6 +31,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -148,7 +149,7 @@ func TestBucketObjects(t *testing.T) {
 func TestBucketVersion(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Amz-Version-Id", "version-7")
-		w.Header().Set("Etag", `"0123"`)
+		w.Header().Set("ETag", `"0123"`)
 		io.WriteString(w, "code\n")
 	}))
 	defer server.Close()
@@ -229,7 +230,8 @@ func TestBucketFails(t *testing.T) {
 		"other Secret":  {source.Bucket{Bucket: "code", Key: "code.py", Endpoint: open}, map[string]string{"token": "hunter2"}, source.ReasonSecretInvalid, []string{"it has: token"}},
 		"other region": {
 			source.Bucket{Bucket: "code", Key: "code.py", Endpoint: answer(http.StatusMovedPermanently, "http://169.254.169.254/", "<Error><Code>PermanentRedirect</Code></Error>")},
-			nil, source.ReasonSourceNotFound, []string{"source.s3.region"},
+			nil, source.ReasonSourceNotFound,
+			[]string{"source.s3.region"},
 		},
 		"server fails": {source.Bucket{Bucket: "code", Key: "code.py", Endpoint: answer(http.StatusInternalServerError, "", "")}, nil, source.ReasonSourceUnavailable, []string{"500"}},
 		"not allowed":  {source.Bucket{Bucket: "code", Key: "code.py", Endpoint: "http://10.1.2.3:9000"}, nil, source.ReasonSourceRefused, []string{"10.1.2.3", "allowed-networks"}},
@@ -267,7 +269,7 @@ func serveGCS(t testing.TB, token string) *httptest.Server {
 		var items []map[string]any
 		for name, text := range all {
 			if strings.HasPrefix(name, req.FormValue("prefix")) && req.PathValue("bucket") == "code" {
-				items = append(items, map[string]any{"name": name, "bucket": "code", "size": fmt.Sprint(len(text))})
+				items = append(items, map[string]any{"name": name, "bucket": "code", "size": strconv.Itoa(len(text))})
 			}
 		}
 		w.Header().Set("Content-Type", "application/json")

@@ -197,7 +197,8 @@ func TestGitSSHFails(t *testing.T) {
 		"locked key":     {url + "/org/repo.git", map[string]string{keySSHKey: string(pem.EncodeToMemory(locked)), keyKnownHosts: known}, source.ReasonSecretInvalid, "passphrase"},
 		"unknown host":   {url + "/org/repo.git", map[string]string{keySSHKey: user.private, keyKnownHosts: "example.com " + host.public}, source.ReasonHostKeyMismatch, address},
 		"other host key": {
-			url + "/org/repo.git", map[string]string{keySSHKey: user.private, keyKnownHosts: strings.Replace(known, host.public, newKey(t).public, 1)},
+			url + "/org/repo.git",
+			map[string]string{keySSHKey: user.private, keyKnownHosts: strings.Replace(known, host.public, newKey(t).public, 1)},
 			source.ReasonHostKeyMismatch, ssh.FingerprintSHA256(host.signer.PublicKey()),
 		},
 		"unknown user":   {url + "/org/repo.git", map[string]string{keySSHKey: newKey(t).private, keyKnownHosts: known}, source.ReasonSourceForbidden, "source.git.secretRef"},

@@ -241,7 +241,7 @@ func (r *repo) serveHTTPS(t testing.TB, logins ...string) (server *httptest.Serv
 				http.Error(w, "no", http.StatusForbidden)
 				return
 			}
-			w.Header().Set("Www-Authenticate", `Basic realm="git"`)
+			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 			http.Error(w, "who are you?", http.StatusUnauthorized)
 			return
 		}
@@ -383,8 +383,10 @@ func TestGitFails(t *testing.T) {
 		"no repository":    {open.URL + "/org/none.git", "main", "", map[string]string{keyCA: openCA}, source.ReasonSourceNotFound, []string{"/org/none.git", "source.git.secretRef"}},
 		"empty repository": {open.URL + "/empty.git", "main", "", map[string]string{keyCA: openCA}, source.ReasonRefNotFound, []string{"has no commits yet"}},
 		"no branch": {
-			open.URL + "/org/repo.git", "mian", "", map[string]string{keyCA: openCA},
-			source.ReasonRefNotFound, []string{`no branch, tag or commit "mian"`, "escape, feature/x, main, light, v1"},
+			open.URL + "/org/repo.git", "mian", "",
+			map[string]string{keyCA: openCA},
+			source.ReasonRefNotFound,
+			[]string{`no branch, tag or commit "mian"`, "escape, feature/x, main, light, v1"},
 		},
 		"no commit":       {open.URL + "/org/repo.git", "abcdef0123", "", map[string]string{keyCA: openCA}, source.ReasonRefNotFound, []string{`"abcdef0123"`}},
 		"no path":         {open.URL + "/org/repo.git", "main", "fn/none", map[string]string{keyCA: openCA}, source.ReasonSourceNotFound, []string{`no "fn/none"`, "app.py, lib.py"}},

@@ -106,7 +106,7 @@ func (f *fetcher) s3Identity(ctx context.Context, kind source.BucketKind, b *sou
 		return nil, fmt.Errorf("failed to read the configuration of AWS: %w", err)
 	}
 	if _, err := c.Credentials.Retrieve(ctx); err != nil {
-		return aws.AnonymousCredentials{}, nil //nolint:nilerr // Buckets may be public.
+		return aws.AnonymousCredentials{}, nil // Buckets may be public.
 	}
 	return c.Credentials, nil
 }

@@ -78,8 +78,8 @@ func unmarshal(data []byte, target any, path string, forms map[string]form) erro
 // number takes a whole number out of its quotes.
 func number(value json.RawMessage) (json.RawMessage, error) {
 	var text string
-	if json.Unmarshal(value, &text) != nil {
-		return value, nil
+	if err := json.Unmarshal(value, &text); err != nil {
+		return value, nil //nolint:nilerr // What is no string is the schema's to judge.
 	}
 	if text = strings.TrimSpace(text); !wholeNumber.MatchString(text) {
 		return nil, fmt.Errorf("%q is not a whole number", text)
@@ -94,8 +94,11 @@ func number(value json.RawMessage) (json.RawMessage, error) {
 // quoted puts a number in quotes.
 func quoted(value json.RawMessage) (json.RawMessage, error) {
 	var n json.Number
-	if value[0] == '"' || json.Unmarshal(value, &n) != nil {
+	if value[0] == '"' {
 		return value, nil
+	}
+	if err := json.Unmarshal(value, &n); err != nil {
+		return value, nil //nolint:nilerr // What is no number is the schema's to judge.
 	}
 	return json.Marshal(n.String())
 }

@@ -273,6 +273,6 @@ func (s *LambdaFunctionStatus) BeginBuild(key, taskRun string, startedAt *metav1
 	if s.BuildStatus == nil || s.BuildStatus.Key != key {
 		s.BuildStatus = &BuildStatus{Key: key}
 	}
-	s.BuildStatus.JobName, s.BuildStatus.StartedAt = taskRun, startedAt
+	s.BuildStatus.JobName, s.BuildStatus.StartedAt, s.BuildStatus.CompletedAt = taskRun, startedAt, nil
 	s.BuildStatus.Reason, s.BuildStatus.Error = "", ""
 }

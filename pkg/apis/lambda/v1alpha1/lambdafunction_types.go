@@ -165,8 +165,7 @@ type RuntimeSpec struct {
 	Version string `json:"version,omitempty"`
 
 	// handler is what is called: module.function, or function alone for one in the main file (main.py, index.js, package
-	// main); module:app for an ASGI or WSGI application in Python. Default main.handler for Python, index.handler for
-	// Node.js, main.Handler for Go.
+	// main). Default main.handler for Python, index.handler for Node.js, main.Handler for Go.
 	// +optional
 	Handler string `json:"handler,omitempty"`
 

@@ -42,8 +42,8 @@ const (
 
 var (
 	handlerPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$`)
-	// In Python modules have packages, and an application is an object and not a function.
-	pythonHandlerPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][A-Za-z0-9_]*)?$`)
+	// In Python modules have packages.
+	pythonHandlerPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
 	versionPattern       = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*(-[a-zA-Z0-9]+)?$`)
 	ecrPattern           = regexp.MustCompile(`\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$`)
 )
@@ -140,9 +140,10 @@ func (r *RuntimeSpec) validate(runtimes *config.Runtimes) (errs *apis.FieldError
 }
 
 func (r *RuntimeSpec) validateHandler() *apis.FieldError {
-	pattern, remedy := handlerPattern, "write module.function, or function alone for one in the main file"
+	const remedy = "write module.function, or function alone for one in the main file"
+	pattern := handlerPattern
 	if r.Language == LanguagePython {
-		pattern, remedy = pythonHandlerPattern, remedy+", or module:app for an application"
+		pattern = pythonHandlerPattern
 	}
 	if len(r.Handler) > maxHandlerLength || !pattern.MatchString(r.Handler) {
 		return apis.ErrInvalidValue(shorten(r.Handler), "handler", remedy)

@@ -123,7 +123,7 @@ func TestValidateAccepts(t *testing.T) {
 				corev1.EnvFromSource{ConfigMapRef: configMapRef("c"), Prefix: "C_"},
 			)(fn)
 		}},
-		{name: "an application", change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "pkg.main:app" }},
+		{name: "a module of a package", change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "pkg.main.handler" }},
 		{name: "all of a build", change: func(fn *LambdaFunction) {
 			fn.Spec.Build = BuildSpec{
 				Registry: "123456789012.dkr.ecr.eu-central-1.amazonaws.com", RegistryType: RegistryTypeECR, Repository: "a/b_c", Tag: "v1.0",
@@ -265,7 +265,7 @@ var sourceRefusals = []refusal{{
 	want:   `invalid key name "./a//b.py": spec.source.inline.files` + "\nwrite it as a/b.py",
 }}
 
-const pythonHandler = "write module.function, or function alone for one in the main file, or module:app for an application"
+const pythonHandler = "write module.function, or function alone for one in the main file"
 
 var runtimeRefusals = []refusal{{
 	name:   "no language",
@@ -296,9 +296,9 @@ var runtimeRefusals = []refusal{{
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = strings.Repeat("a", 101) },
 	want:   "invalid value: " + strings.Repeat("a", 100) + "...: spec.runtime.handler\n" + pythonHandler,
 }, {
-	name:   "handler of two applications",
-	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "main:app:app" },
-	want:   "invalid value: main:app:app: spec.runtime.handler\n" + pythonHandler,
+	name:   "handler that is an application",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "main:app" },
+	want:   "invalid value: main:app: spec.runtime.handler\n" + pythonHandler,
 }, {
 	name:   "handler that begins with a digit",
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "1main.handler" },

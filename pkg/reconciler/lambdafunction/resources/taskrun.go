@@ -17,6 +17,9 @@ limitations under the License.
 package resources
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -28,6 +31,7 @@ import (
 	"knative.dev/pkg/ptr"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
 )
@@ -64,7 +68,7 @@ const (
 
 // MakeTaskRun makes the TaskRun of a build.
 func MakeTaskRun(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) *tektonv1.TaskRun {
-	return &tektonv1.TaskRun{
+	taskRun := &tektonv1.TaskRun{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:            names.Build(fn, b.Key()),
 			Namespace:       fn.Namespace,
@@ -89,6 +93,16 @@ func MakeTaskRun(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) *tekt
 			},
 		},
 	}
+	taskRun.Annotations = map[string]string{lambda.BuildSettingsAnnotationKey: settings(&taskRun.Spec)}
+	return taskRun
+}
+
+// settings is a hash of what the TaskRun is made of. Unlike the build key it covers what does not go into the image:
+// Secrets by name, limits, the addresses of registries.
+func settings(spec *tektonv1.TaskRunSpec) string {
+	raw, _ := json.Marshal(spec) // It has nothing that JSON could not hold.
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])[:tagLength]
 }
 
 func results() []tektonv1.TaskResult {

@@ -47,7 +47,7 @@ func TestHTTPRequest(t *testing.T) {
 	if f := s.expect(protocol.Response); f.Kind != protocol.None || len(f.Meta) > 0 {
 		t.Errorf("reply to an event that the handler has nothing to say to = %+v", f)
 	}
-	if got.Method != "PUT" || got.URL.String() != "/a%20b?q=1&q=2" || got.Host != "fn.example.com" || got.ContentLength != 7 || body != `{"x":1}` {
+	if got.Method != http.MethodPut || got.URL.String() != "/a%20b?q=1&q=2" || got.Host != "fn.example.com" || got.ContentLength != 7 || body != `{"x":1}` {
 		t.Errorf("request = %s %s of %s with %d bytes: %s", got.Method, got.URL, got.Host, got.ContentLength, body)
 	}
 	if diff := cmp.Diff(http.Header{
@@ -66,9 +66,14 @@ func TestHTTPReply(t *testing.T) {
 		body   string
 	}{
 		"nothing": {func(http.ResponseWriter) {}, protocol.None, `{"status":200}`, ""},
-		"status":  {func(w http.ResponseWriter) { w.WriteHeader(http.StatusTeapot); w.WriteHeader(500) }, protocol.None, `{"status":418}`, ""},
-		"text": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, "a") }, protocol.Text,
-			`{"status":200,"headers":{"Content-Type":["text/plain; charset=utf-8"]}}`, "a"},
+		"status": {func(w http.ResponseWriter) {
+			w.WriteHeader(http.StatusTeapot)
+			w.WriteHeader(http.StatusInternalServerError)
+		}, protocol.None, `{"status":418}`, ""},
+		"text": {
+			func(w http.ResponseWriter) { _, _ = io.WriteString(w, "a") }, protocol.Text,
+			`{"status":200,"headers":{"Content-Type":["text/plain; charset=utf-8"]}}`, "a",
+		},
 		"JSON": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(w).Encode(1)

@@ -178,6 +178,9 @@ type statusError int
 func (e statusError) Error() string   { return "no such order" }
 func (e statusError) StatusCode() int { return int(e) }
 
+// unmade is a map that nobody has made.
+var unmade map[string]int
+
 func TestFailures(t *testing.T) {
 	for name, tc := range map[string]struct {
 		function Function
@@ -189,7 +192,7 @@ func TestFailures(t *testing.T) {
 		"status":       {BareError(func() error { return fmt.Errorf("wrapped: %w", statusError(404)) }), "", protocol.FailMeta{Message: "wrapped: no such order", Status: 404}, false},
 		"other status": {BareError(func() error { return statusError(302) }), "", protocol.FailMeta{Message: "no such order"}, false},
 		"panic":        {Bare(func() { panic("broken") }), "", protocol.FailMeta{Message: "panic: broken"}, true},
-		"nil map":      {Bare(func() { var m map[string]int; m["a"] = 1 }), "", protocol.FailMeta{Message: "panic: assignment to entry in nil map"}, true},
+		"nil map":      {Bare(func() { unmade["a"] = 1 }), "", protocol.FailMeta{Message: "panic: assignment to entry in nil map"}, true},
 		"invalid JSON": {Data(func(number) {}), `{"x":`, protocol.FailMeta{Code: codeInvalidData, Status: 400, Message: "the data is not JSON of what the handler takes: unexpected end of JSON input"}, false},
 		"other type": {Data(func(number) {}), `{"x":"a"}`, protocol.FailMeta{
 			Code: codeInvalidData, Status: 400,
