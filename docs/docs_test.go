@@ -21,10 +21,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -81,6 +83,35 @@ func TestConfiguration(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestReference looks for fields of the schema that the reference does not have, and for texts that differ.
+func TestReference(t *testing.T) {
+	page := read(t, "reference.md")
+	var crd apiextensionsv1.CustomResourceDefinition
+	if err := yaml.Unmarshal([]byte(read(t, "../config/300-lambdafunction.yaml")), &crd); err != nil {
+		t.Fatal("failed to parse the definition:", err)
+	}
+	root := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties
+	var look func(prefix string, fields map[string]apiextensionsv1.JSONSchemaProps)
+	look = func(prefix string, fields map[string]apiextensionsv1.JSONSchemaProps) {
+		for name, field := range fields {
+			text := strings.Join(strings.Fields(strings.ReplaceAll(field.Description, "|", "\\|")), " ")
+			if row := "| `" + prefix + name + "` | " + text + " |"; !strings.Contains(page, row) {
+				t.Errorf("reference.md does not have %s", row)
+			}
+			// Kubernetes' and Knative's own types are described there.
+			if slices.Contains([]string{"env", "envFrom", "conditions", "address", "addresses", "secretRef", "tokenSecretRef"}, name) {
+				continue
+			}
+			look(prefix+name+".", field.Properties)
+			if field.Items != nil && field.Items.Schema != nil {
+				look(prefix+name+"[].", field.Items.Schema.Properties)
+			}
+		}
+	}
+	look("", root["spec"].Properties)
+	look("", root["status"].Properties)
 }
 
 func read(t *testing.T, file string) string {

@@ -24,6 +24,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -113,6 +115,122 @@ func TestValidation(t *testing.T) {
 	}
 	if want := "invalid value: cobol: spec.runtime.language"; !strings.Contains(response.Result.Message, want) {
 		t.Errorf("Admit() = %q, want %q in it", response.Result.Message, want)
+	}
+}
+
+// admit sends an object through defaulting and validation, as the API server does, and returns what would be stored.
+func admit(t *testing.T, request *admissionv1.AdmissionRequest) ([]byte, *admissionv1.AdmissionResponse) {
+	t.Helper()
+	ctx, defaulting := newAdmission(t, newDefaultingController)
+	response := defaulting.Admit(ctx, request)
+	if !response.Allowed {
+		return nil, response
+	}
+	stored := []byte(request.Object.Raw)
+	if len(response.Patch) > 0 {
+		patch, err := jsonpatch.DecodePatch(response.Patch)
+		if err != nil {
+			t.Fatal("DecodePatch() =", err)
+		}
+		if stored, err = patch.Apply(stored); err != nil {
+			t.Fatal("Apply() =", err)
+		}
+	}
+	ctx, validation := newAdmission(t, newValidationController)
+	request = request.DeepCopy()
+	request.Object.Raw = stored
+	return stored, validation.Admit(ctx, request)
+}
+
+// TestOlderManifests applies manifests of the operator before this one, and applies them again: the second time nothing
+// changes.
+func TestOlderManifests(t *testing.T) {
+	files, err := filepath.Glob("../../pkg/apis/lambda/v1alpha1/testdata/legacy/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("Glob() = %v, %v", files, err)
+	}
+	offered := config.FromContextOrDefaults(t.Context()).Runtimes
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal("ReadFile() =", err)
+			}
+			raw, err := yaml.YAMLToJSON(data)
+			if err != nil {
+				t.Fatal("YAMLToJSON() =", err)
+			}
+			create := createRequest(t, functionKind, json.RawMessage(raw))
+			stored, response := admit(t, create)
+			fn := &v1alpha1.LambdaFunction{}
+			if err := json.Unmarshal(stored, fn); err != nil {
+				t.Fatalf("Unmarshal(%s) = %v", stored, err)
+			}
+			if fn.Spec.Source.Type != v1alpha1.SourceTypeImage && offered.DefaultVersion(string(fn.Spec.Runtime.Language)) == "" {
+				if response.Allowed || !strings.Contains(response.Result.Message, "spec.runtime.language") {
+					t.Error("Admit() let in a language that is not on offer:", response)
+				}
+				return
+			}
+			if !response.Allowed {
+				t.Fatal("Admit() =", response.Result)
+			}
+			update := create.DeepCopy()
+			update.Operation, update.OldObject.Raw = admissionv1.Update, stored
+			again, response := admit(t, update)
+			if !response.Allowed {
+				t.Fatal("Admit() of the same again =", response.Result)
+			}
+			updated := &v1alpha1.LambdaFunction{}
+			if err := json.Unmarshal(again, updated); err != nil {
+				t.Fatalf("Unmarshal(%s) = %v", again, err)
+			}
+			if diff := cmp.Diff(fn.Spec, updated.Spec); diff != "" {
+				t.Error("the same again changes what is stored (-before, +after):", diff)
+			}
+		})
+	}
+}
+
+// TestAdmissionAnswers holds what a user is told, by the API server's own words for it.
+func TestAdmissionAnswers(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "1.2.3.4")
+	const inline = `"source":{"type":"inline","inline":{"code":"a"}},"runtime":{"language":"python"}`
+	for _, tc := range []struct {
+		name, spec, refusal, warning string
+	}{{
+		name:    "number that is none",
+		spec:    inline + `,"scaling":{"minReplicas":"one"}`,
+		refusal: `mutation failed: cannot decode incoming new object: spec.scaling.minReplicas: "one" is not a whole number`,
+	}, {
+		name:    "duration that is none",
+		spec:    inline + `,"build":{"timeout":"soon"}`,
+		refusal: "validation failed: not a duration: write for example 30m: spec.build.timeout",
+	}, {
+		name:    "API server",
+		spec:    `"source":{"type":"git","git":{"url":"https://1.2.3.4/a/b"}},"runtime":{"language":"python"}`,
+		refusal: "host 1.2.3.4 is refused, it is the API server: name another",
+	}, {
+		name:    "eventing",
+		spec:    inline + `,"eventing":{"enabled":true}`,
+		warning: "is stored and has no effect yet: no Broker and no Trigger is made for the function: spec.eventing",
+	}, {
+		name: "eventing that is off",
+		spec: inline + `,"eventing":{"enabled":false}`,
+	}} {
+		t.Run(tc.name, func(t *testing.T) {
+			raw := `{"apiVersion":"lambda.knative.io/v1alpha1","kind":"LambdaFunction","metadata":{"name":"a"},"spec":{` + tc.spec + `}}`
+			_, response := admit(t, createRequest(t, functionKind, json.RawMessage(raw)))
+			if response.Allowed != (tc.refusal == "") {
+				t.Fatal("Admit() =", response)
+			}
+			if tc.refusal != "" && !strings.Contains(response.Result.Message, tc.refusal) {
+				t.Errorf("Admit() refuses with %q, want %q", response.Result.Message, tc.refusal)
+			}
+			if got := strings.Join(response.Warnings, "\n"); got != tc.warning {
+				t.Errorf("Admit() warns of %q, want %q", got, tc.warning)
+			}
+		})
 	}
 }
 

@@ -20,6 +20,8 @@ package e2e
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,8 +31,10 @@ import (
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"knative.dev/pkg/ptr"
+	"sigs.k8s.io/yaml"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -131,6 +135,129 @@ func TestRefusal(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRefusedManifests sends what the Go types have no room for.
+func TestRefusedManifests(t *testing.T) {
+	s := newScenario(t)
+	const runtime = `,"runtime":{"language":"python"}`
+	for name, refusal := range map[string]struct{ spec, want string }{
+		"no source of the type": {`"source":{"type":"git"}` + runtime, "spec.source.git"},
+		"two sources": {
+			`"source":{"type":"inline","inline":{"code":"a"},"git":{"url":"https://git.example.com/a/b"}}` + runtime, "spec.source.git",
+		},
+		"loopback":        {`"source":{"type":"git","git":{"url":"https://127.0.0.1/a/b"}}` + runtime, "spec.source.git.url"},
+		"loopback, short": {`"source":{"type":"git","git":{"url":"https://127.1/a/b"}}` + runtime, "spec.source.git.url"},
+		"loopback, decimal": {
+			`"source":{"type":"s3","s3":{"bucket":"abc","key":"a","endpoint":"2130706433"}}` + runtime, "spec.source.s3.endpoint",
+		},
+		"metadata": {
+			`"source":{"type":"minio","minio":{"bucket":"abc","key":"a","endpoint":"http://169.254.169.254"}}` + runtime,
+			"spec.source.minio.endpoint",
+		},
+		"API server": {`"source":{"type":"git","git":{"url":"http://kubernetes.default.svc/a/b"}}` + runtime, "spec.source.git.url"},
+		"local file": {`"source":{"type":"git","git":{"url":"file:///etc"}}` + runtime, "spec.source.git.url"},
+		"option as a ref": {
+			`"source":{"type":"git","git":{"url":"https://git.example.com/a/b","ref":"--upload-pack=id"}}` + runtime, "spec.source.git.ref",
+		},
+		"path outside": {
+			`"source":{"type":"git","git":{"url":"https://git.example.com/a/b","path":"../a"}}` + runtime, "spec.source.git.path",
+		},
+		"key outside": {`"source":{"type":"gcs","gcs":{"bucket":"abc","key":"../a"}}` + runtime, "spec.source.gcs.key"},
+		"image with a scheme": {
+			`"source":{"type":"image","image":{"repository":"https://ghcr.io/a/b"}}`, "spec.source.image.repository",
+		},
+		"port of Knative": {
+			`"source":{"type":"image","image":{"repository":"ghcr.io/a/b","port":8012}}`, "spec.source.image.port",
+		},
+		"number in words": {
+			`"source":{"type":"inline","inline":{"code":"a"}},"scaling":{"minReplicas":"one"}` + runtime, "spec.scaling.minReplicas",
+		},
+		"quantity in words": {
+			`"source":{"type":"inline","inline":{"code":"a"}},"resources":{"limits":{"cpu":"lots"}}` + runtime, "spec.resources.limits.cpu",
+		},
+		"duration in words": {
+			`"source":{"type":"inline","inline":{"code":"a"}},"build":{"timeout":"soon"}` + runtime, "spec.build.timeout",
+		},
+		"unknown field": {
+			`"source":{"type":"inline","inline":{"code":"a"}},"memory":"1Gi"` + runtime, `unknown field "spec.memory"`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			manifest := `{"apiVersion":"lambda.knative.io/v1alpha1","kind":"LambdaFunction","metadata":{"name":"refused"},"spec":{` + refusal.spec + `}}`
+			if err := create(s, []byte(manifest)); err == nil || !strings.Contains(err.Error(), refusal.want) {
+				t.Errorf("create = %v, want it to name %s", err, refusal.want)
+			}
+		})
+	}
+}
+
+// create asks for a function to be stored, as a strict kubectl does, and stores nothing.
+func create(s *scenario, manifest []byte) error {
+	return clients.Lambda.LambdaV1alpha1().RESTClient().Post().
+		Namespace(s.namespace).Resource("lambdafunctions").
+		Param("dryRun", metav1.DryRunAll).Param("fieldValidation", metav1.FieldValidationStrict).
+		SetHeader("Content-Type", "application/json").
+		Body(manifest).Do(interrupted).Error()
+}
+
+// TestOlderManifests applies manifests of the operator before this one, from the client's side and from the server's.
+func TestOlderManifests(t *testing.T) {
+	s := newScenario(t)
+	files, err := filepath.Glob("../../pkg/apis/lambda/v1alpha1/testdata/legacy/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("Glob() = %v, %v", files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			name, manifest := readManifest(t, file, s.namespace)
+			if err := create(s, manifest); err != nil {
+				t.Error("create:", err)
+			}
+			_, err := clients.Lambda.LambdaV1alpha1().LambdaFunctions(s.namespace).Patch(interrupted, name, types.ApplyPatchType, manifest,
+				metav1.PatchOptions{DryRun: dryRun, FieldManager: "e2e", FieldValidation: metav1.FieldValidationStrict})
+			if err != nil {
+				t.Error("server-side apply:", err)
+			}
+		})
+	}
+}
+
+// TestApplyAgain applies the manifest that admission rewrites most, twice: the second time nothing changes.
+func TestApplyAgain(t *testing.T) {
+	s := newScenario(t)
+	name, manifest := readManifest(t, "../../pkg/apis/lambda/v1alpha1/testdata/legacy/inline-object.yaml", s.namespace)
+	var generations []int64
+	for range 2 {
+		fn, err := clients.Lambda.LambdaV1alpha1().LambdaFunctions(s.namespace).Patch(interrupted, name, types.ApplyPatchType, manifest,
+			metav1.PatchOptions{FieldManager: "e2e"})
+		if err != nil {
+			t.Fatal("server-side apply:", err)
+		}
+		generations = append(generations, fn.Generation)
+	}
+	if generations[0] != generations[1] {
+		t.Errorf("generations = %v, want the same", generations)
+	}
+}
+
+// readManifest returns the name of the object in a file, and the object as JSON in a namespace.
+func readManifest(t *testing.T, file, namespace string) (string, []byte) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal("failed to read manifest:", err)
+	}
+	object := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal(data, &object.Object); err != nil {
+		t.Fatal("failed to parse manifest:", err)
+	}
+	object.SetNamespace(namespace)
+	manifest, err := object.MarshalJSON()
+	if err != nil {
+		t.Fatal("failed to write manifest:", err)
+	}
+	return object.GetName(), manifest
 }
 
 // TestDefaults stores a function that says no more than it has to: what holds for it is written down.

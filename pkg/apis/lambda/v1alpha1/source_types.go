@@ -112,7 +112,7 @@ type GitSource struct {
 	Path string `json:"path,omitempty"`
 
 	// secretRef names a Secret of the function's namespace with ssh-privatekey (and known_hosts), username and password,
-	// token, github-token or gitlab-token.
+	// token, github-token or gitlab-token, and with ca.crt where the server's certificate is of a private authority.
 	// +optional
 	SecretRef *corev1.LocalObjectReference `json:"secretRef,omitempty"`
 }
@@ -132,19 +132,15 @@ type S3Source struct {
 
 	// endpoint of a store other than Amazon's: host, host:port, or either with http:// or https:// before it. Without a
 	// scheme it is http for a Service of the cluster (*.svc, *.svc.cluster.local) or where insecure is true, else https.
-	// Default: Amazon's of the region.
+	// Default: Amazon's of the region. Other stores are asked with the bucket in the path of the address.
 	// +optional
 	Endpoint string `json:"endpoint,omitempty"`
 
 	// secretRef names a Secret of the function's namespace with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, accesskey
-	// and secretkey, or access-key and secret-key. Without it the build's own identity is taken (IRSA, instance).
+	// and secretkey, or access-key and secret-key, and with ca.crt where the server's certificate is of a private
+	// authority. Without it the build's own identity is taken (IRSA, instance).
 	// +optional
 	SecretRef *corev1.LocalObjectReference `json:"secretRef,omitempty"`
-
-	// usePathStyle puts the bucket into the path of the address and not into its host. Default: true where endpoint is
-	// given, else false.
-	// +optional
-	UsePathStyle *bool `json:"usePathStyle,omitempty"`
 
 	// insecure is true where endpoint speaks plain http.
 	// +optional
@@ -171,13 +167,10 @@ type MinIOSource struct {
 	Region string `json:"region,omitempty"`
 
 	// secretRef names a Secret of the function's namespace with accesskey and secretkey, access-key and secret-key, or
-	// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Without it the build's own identity is taken.
+	// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and with ca.crt where the server's certificate is of a private
+	// authority. Without it the bucket has to be open to all: Amazon's identities are not shown to other servers.
 	// +optional
 	SecretRef *corev1.LocalObjectReference `json:"secretRef,omitempty"`
-
-	// usePathStyle puts the bucket into the path of the address and not into its host. Default true.
-	// +optional
-	UsePathStyle *bool `json:"usePathStyle,omitempty"`
 
 	// insecure is true where endpoint speaks plain http.
 	// +optional
