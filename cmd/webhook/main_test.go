@@ -213,7 +213,7 @@ func TestAdmissionAnswers(t *testing.T) {
 	}, {
 		name:    "eventing",
 		spec:    inline + `,"eventing":{"enabled":true}`,
-		warning: "is stored and has no effect yet: no Broker and no Trigger is made for the function: spec.eventing",
+		warning: "eventing is stored and has no effect yet: no Broker and no Trigger is made for the function: spec.eventing",
 	}, {
 		name: "eventing that is off",
 		spec: inline + `,"eventing":{"enabled":false}`,

@@ -165,29 +165,29 @@ func TestValidateWarns(t *testing.T) {
 	}{{
 		name:   "eventing",
 		change: func(fn *LambdaFunction) { fn.Spec.Eventing = &EventingSpec{} },
-		want:   "is stored and has no effect yet: no Broker and no Trigger is made for the function: spec.eventing",
+		want:   "eventing is stored and has no effect yet: no Broker and no Trigger is made for the function: spec.eventing",
 	}, {
 		name:   "eventing that is off",
 		change: func(fn *LambdaFunction) { fn.Spec.Eventing = &EventingSpec{Enabled: ptr.Bool(false)} },
 	}, {
 		name:   "triggers",
 		change: func(fn *LambdaFunction) { fn.Spec.Triggers = []TriggerSpec{{Broker: "default"}} },
-		want:   "are stored and have no effect yet: no Trigger is made for the function: spec.triggers",
+		want:   "triggers are stored and have no effect yet: no Trigger is made for the function: spec.triggers",
 	}, {
 		name:   "observability",
 		change: func(fn *LambdaFunction) { fn.Spec.Observability = &ObservabilitySpec{} },
-		want:   "is stored and has no effect yet: spec.observability",
+		want:   "observability is stored and has no effect yet: spec.observability",
 	}, {
 		name:   "project",
 		change: withGCS(func(s *GCSSource) { s.Project = "acme" }),
-		want:   "has no effect: names of buckets are unique over all projects: spec.source.gcs.project",
+		want:   "project has no effect: names of buckets are unique over all projects: spec.source.gcs.project",
 	}, {
 		name: "runtime of an image",
 		change: func(fn *LambdaFunction) {
 			withImage(func(*ImageSource) {})(fn)
 			fn.Spec.Runtime = RuntimeSpec{Language: "cobol", Version: "85", Handler: "index.handler"}
 		},
-		want: "has no effect: source.type is image, and the image has its own runtime: spec.runtime",
+		want: "runtime has no effect: source.type is image, and the image has its own runtime: spec.runtime",
 	}, {
 		name:   "token in a URL",
 		change: withGitURL("https://user:token@git.example.com/org/repo"),

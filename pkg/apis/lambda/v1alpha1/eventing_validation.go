@@ -31,7 +31,7 @@ func (s *EventingSpec) validate() (errs *apis.FieldError) {
 		return nil
 	}
 	if s.Enabled == nil || *s.Enabled {
-		errs = errs.Also(warn("is stored and has no effect yet: no Broker and no Trigger is made for the function", apis.CurrentField))
+		errs = errs.Also(warn("eventing is stored and has no effect yet: no Broker and no Trigger is made for the function", apis.CurrentField))
 	}
 	for field, value := range map[string]string{"brokerName": s.BrokerName, "subscriberServiceName": s.SubscriberServiceName} {
 		if value == "" {
@@ -55,7 +55,7 @@ func (s *EventingSpec) validate() (errs *apis.FieldError) {
 
 func validateTriggers(triggers []TriggerSpec) (errs *apis.FieldError) {
 	if len(triggers) > 0 {
-		errs = errs.Also(warn("are stored and have no effect yet: no Trigger is made for the function", "triggers"))
+		errs = errs.Also(warn("triggers are stored and have no effect yet: no Trigger is made for the function", "triggers"))
 	}
 	for i := range triggers {
 		if triggers[i].Broker == "" {
@@ -69,9 +69,9 @@ func (s *ObservabilitySpec) validate() (errs *apis.FieldError) {
 	if s == nil {
 		return nil
 	}
-	errs = errs.Also(warn("is stored and has no effect yet", apis.CurrentField))
+	errs = errs.Also(warn("observability is stored and has no effect yet", apis.CurrentField))
 	if t := s.Tracing; t != nil && t.SamplingRate != "" {
-		if rate, err := strconv.ParseFloat(t.SamplingRate, 64); err != nil || !(rate >= 0 && rate <= 1) {
+		if rate, err := strconv.ParseFloat(t.SamplingRate, 64); err != nil || math.IsNaN(rate) || rate < 0 || rate > 1 {
 			errs = errs.Also(apis.ErrInvalidValue(shorten(t.SamplingRate), "samplingRate", "write a number from 0 to 1 in quotes").ViaField("tracing"))
 		}
 	}

@@ -165,7 +165,7 @@ func (r *RuntimeSpec) validateUnused() (errs *apis.FieldError) {
 	if r.Response != "" && r.Response != ResponseRaw {
 		errs = errs.Also(apis.ErrInvalidValue(shorten(string(r.Response)), "response", "remove it: the image answers by itself"))
 	}
-	return errs.Also(warn("has no effect: source.type is image, and the image has its own runtime", apis.CurrentField))
+	return errs.Also(warn("runtime has no effect: source.type is image, and the image has its own runtime", apis.CurrentField))
 }
 
 func validVersion(version string) bool {

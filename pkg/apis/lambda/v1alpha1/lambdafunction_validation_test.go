@@ -486,8 +486,8 @@ var eventingRefusals = []refusal{{
 }, {
 	name:   "trigger without a broker",
 	change: func(fn *LambdaFunction) { fn.Spec.Triggers = []TriggerSpec{{}} },
-	want: "are stored and have no effect yet: no Trigger is made for the function: spec.triggers\n" +
-		"missing field(s): spec.triggers[0].broker",
+	want: "missing field(s): spec.triggers[0].broker\n" +
+		"triggers are stored and have no effect yet: no Trigger is made for the function: spec.triggers",
 }, {
 	name: "observability out of bounds",
 	change: func(fn *LambdaFunction) {
@@ -497,7 +497,7 @@ var eventingRefusals = []refusal{{
 	},
 	want: "expected 1 <= 65536 <= 65535: spec.observability.metrics.port\n" +
 		"invalid value: NaN: spec.observability.tracing.samplingRate\nwrite a number from 0 to 1 in quotes\n" +
-		"is stored and has no effect yet: spec.observability",
+		"observability is stored and has no effect yet: spec.observability",
 }}
 
 var envRefusals = []refusal{{

@@ -221,7 +221,7 @@ func (s *MinIOSource) validate(hosts *hostChecker) *apis.FieldError {
 
 func (s *GCSSource) validate(hosts *hostChecker) (errs *apis.FieldError) {
 	if s.Project != "" {
-		errs = errs.Also(warn("has no effect: names of buckets are unique over all projects", "project"))
+		errs = errs.Also(warn("project has no effect: names of buckets are unique over all projects", "project"))
 	}
 	return errs.Also(validateObject(s.Bucket, s.Key, "")).
 		Also(validateEndpoint(s.Endpoint, false, hosts)).

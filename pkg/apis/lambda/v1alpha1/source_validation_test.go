@@ -407,8 +407,8 @@ var moreSourceRefusals = []refusal{{
 }, {
 	name:   "no image",
 	change: func(fn *LambdaFunction) { fn.Spec.Source = SourceSpec{Type: SourceTypeImage} },
-	want: "has no effect: source.type is image, and the image has its own runtime: spec.runtime\n" +
-		"missing field(s): spec.source.image",
+	want: "missing field(s): spec.source.image\n" +
+		"runtime has no effect: source.type is image, and the image has its own runtime: spec.runtime",
 }, {
 	name:   "no URL",
 	change: withGitURL(""),
@@ -468,17 +468,17 @@ var moreSourceRefusals = []refusal{{
 		withImage(func(*ImageSource) {})(fn)
 		fn.Spec.Runtime.Response = ResponseEnvelope
 	},
-	want: "has no effect: source.type is image, and the image has its own runtime: spec.runtime\n" +
-		"invalid value: envelope: spec.runtime.response\nremove it: the image answers by itself",
+	want: "invalid value: envelope: spec.runtime.response\nremove it: the image answers by itself\n" +
+		"runtime has no effect: source.type is image, and the image has its own runtime: spec.runtime",
 }, {
 	name: "runtime of an image that is none",
 	change: func(fn *LambdaFunction) {
 		withImage(func(*ImageSource) {})(fn)
 		fn.Spec.Runtime = RuntimeSpec{Version: "3.11\nRUN id", Handler: "a;b"}
 	},
-	want: "has no effect: source.type is image, and the image has its own runtime: spec.runtime\n" +
-		"invalid value: 3.11\nRUN id: spec.runtime.version\nwrite digits and dots, or remove it: the image has its own\n" +
-		"invalid value: a;b: spec.runtime.handler\nwrite module.function, or remove it: the image has its own",
+	want: "invalid value: 3.11\nRUN id: spec.runtime.version\nwrite digits and dots, or remove it: the image has its own\n" +
+		"invalid value: a;b: spec.runtime.handler\nwrite module.function, or remove it: the image has its own\n" +
+		"runtime has no effect: source.type is image, and the image has its own runtime: spec.runtime",
 }}
 
 func TestValidateRefusesKnativePorts(t *testing.T) {
