@@ -16,7 +16,7 @@ limitations under the License.
 
 // Command runtime is PID 1 of a function's container. It serves HTTP and
 // CloudEvents on $PORT and has a worker in the function's language run the
-// handler. Its settings are environment variables: see docs/runtime.md.
+// handler. Its settings are environment variables: see docs/concepts.md.
 package main
 
 import (

@@ -17,6 +17,6 @@ limitations under the License.
 // Package runtime is the supervisor of a function: it serves HTTP and
 // CloudEvents, and has a worker in the function's language run the handler.
 //
-// The contract with callers and handlers is docs/runtime.md; the one with
+// The contract with callers and handlers is docs/concepts.md; the one with
 // workers is docs/worker-protocol.md.
 package runtime
