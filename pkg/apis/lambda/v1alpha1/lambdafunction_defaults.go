@@ -133,9 +133,11 @@ func (s *SourceSpec) setDefaults() {
 		s.Git.Path = cleanPath(s.Git.Path)
 	case s.Type == SourceTypeS3 && s.S3 != nil:
 		s.S3.Region = cmp.Or(s.S3.Region, DefaultS3Region)
+		s.S3.UsePathStyle = cmp.Or(s.S3.UsePathStyle, ptr.Bool(s.S3.Endpoint != ""))
 	case s.Type == SourceTypeMinIO && s.MinIO != nil:
 		s.MinIO.Endpoint = cmp.Or(s.MinIO.Endpoint, DefaultMinIOEndpoint)
 		s.MinIO.Region = cmp.Or(s.MinIO.Region, DefaultS3Region)
+		s.MinIO.UsePathStyle = cmp.Or(s.MinIO.UsePathStyle, ptr.Bool(true))
 	case s.Type == SourceTypeImage && s.Image != nil:
 		if s.Image.Digest == "" {
 			s.Image.Tag = cmp.Or(s.Image.Tag, DefaultImageTag)

@@ -132,7 +132,7 @@ type S3Source struct {
 
 	// endpoint of a store other than Amazon's: host, host:port, or either with http:// or https:// before it. Without a
 	// scheme it is http for a Service of the cluster (*.svc, *.svc.cluster.local) or where insecure is true, else https.
-	// Default: Amazon's of the region. Other stores are asked with the bucket in the path of the address.
+	// Default: Amazon's of the region.
 	// +optional
 	Endpoint string `json:"endpoint,omitempty"`
 
@@ -145,6 +145,11 @@ type S3Source struct {
 	// insecure is true where endpoint speaks plain http.
 	// +optional
 	Insecure bool `json:"insecure,omitempty"`
+
+	// usePathStyle puts the bucket into the path of the address and not into its host. Default: true where endpoint is
+	// given, else false.
+	// +optional
+	UsePathStyle *bool `json:"usePathStyle,omitempty"`
 }
 
 // MinIOSource is a bucket of MinIO.
@@ -175,6 +180,10 @@ type MinIOSource struct {
 	// insecure is true where endpoint speaks plain http.
 	// +optional
 	Insecure bool `json:"insecure,omitempty"`
+
+	// usePathStyle puts the bucket into the path of the address and not into its host. Default true.
+	// +optional
+	UsePathStyle *bool `json:"usePathStyle,omitempty"`
 }
 
 // EndpointURL returns endpoint with its scheme, or "" for Amazon's own.

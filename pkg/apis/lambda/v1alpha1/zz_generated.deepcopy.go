@@ -594,6 +594,11 @@ func (in *MinIOSource) DeepCopyInto(out *MinIOSource) {
 		*out = new(corev1.LocalObjectReference)
 		**out = **in
 	}
+	if in.UsePathStyle != nil {
+		in, out := &in.UsePathStyle, &out.UsePathStyle
+		*out = new(bool)
+		**out = **in
+	}
 	return
 }
 
@@ -742,6 +747,11 @@ func (in *S3Source) DeepCopyInto(out *S3Source) {
 	if in.SecretRef != nil {
 		in, out := &in.SecretRef, &out.SecretRef
 		*out = new(corev1.LocalObjectReference)
+		**out = **in
+	}
+	if in.UsePathStyle != nil {
+		in, out := &in.UsePathStyle, &out.UsePathStyle
+		*out = new(bool)
 		**out = **in
 	}
 	return

@@ -250,7 +250,7 @@ func TestNewBuildRefuses(t *testing.T) {
 		option: WithHandler("main handler"),
 		cfg:    newConfig(t, nil),
 		reason: source.ReasonInvalidPlan,
-		want: `handler: "main handler" does not match ^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][A-Za-z0-9_]*)?$ ` +
+		want: `handler: "main handler" does not match ^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$ ` +
 			"in at most 100 characters",
 	}} {
 		t.Run(tc.name, func(t *testing.T) {
