@@ -126,7 +126,7 @@ func admit(t *testing.T, request *admissionv1.AdmissionRequest) ([]byte, *admiss
 	if !response.Allowed {
 		return nil, response
 	}
-	stored := []byte(request.Object.Raw)
+	stored := request.Object.Raw
 	if len(response.Patch) > 0 {
 		patch, err := jsonpatch.DecodePatch(response.Patch)
 		if err != nil {
