@@ -41,6 +41,9 @@ const (
 	// tried again where the spec would now be another, for example because the Secret of the registry has been named.
 	BuildSettingsAnnotationKey = GroupName + "/build-settings"
 
+	// BuildAttemptAnnotationKey is on a TaskRun; the value is the number of the try that it is, counted from 1.
+	BuildAttemptAnnotationKey = GroupName + "/build-attempt"
+
 	// RebuildAnnotationKey on a LambdaFunction makes a new build whenever its value changes, although nothing else
 	// did, for example to take in security updates of a base image.
 	RebuildAnnotationKey = GroupName + "/rebuild"

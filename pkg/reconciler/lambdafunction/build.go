@@ -52,12 +52,12 @@ func (r *Reconciler) reconcileBuild(ctx context.Context, fn *v1alpha1.LambdaFunc
 		return err
 	}
 	if outdated(taskRun, desired) {
-		fn.Status.BeginBuild(build.Key(), taskRun.Name, taskRun.Status.StartTime)
+		beginBuild(fn, build, taskRun)
 		fn.Status.MarkBuildRunning(v1alpha1.ReasonBuildPending, fmt.Sprintf("TaskRun %q is going away, to be made anew.", taskRun.Name))
 		return r.deleteOutdated(ctx, taskRun)
 	}
-	propagateTaskRun(fn, build, taskRun)
-	return nil
+	r.propagateTaskRun(ctx, fn, build, taskRun)
+	return r.retryBuild(ctx, fn, taskRun)
 }
 
 // taskRun returns the TaskRun of the build, made where it was not there. Its name is that of the build key, so that

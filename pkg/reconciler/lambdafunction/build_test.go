@@ -18,6 +18,10 @@ package lambdafunction
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +33,7 @@ import (
 	rtesting "knative.dev/pkg/reconciler/testing"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
@@ -246,6 +251,7 @@ func rebuilding(reason, format string, service *servingv1.Service) FunctionOptio
 // failureRows are about builds that fail: the first of them by each cause, and then what becomes of them.
 func failureRows() rtesting.TableTest {
 	const remedy = "To build the same source again, change annotation lambda.knative.io/rebuild."
+	const next = ". Next try at 2023-11-14T22:14:30Z."
 	name := taskRunName(function())
 	fetchLog := fmt.Sprintf(`Step "fetch" ended with exit code 1; its log: kubectl logs -n default %s-pod -c step-fetch`, name)
 	buildLog := fmt.Sprintf(`Step "build" ended with exit code 2; its log: kubectl logs -n default %s-pod -c step-build`, name)
@@ -255,6 +261,7 @@ func failureRows() rtesting.TableTest {
 		name            string
 		taskRun         []TaskRunOption
 		reason, message string
+		log             string
 	}{{
 		name: "the source is refused",
 		taskRun: []TaskRunOption{
@@ -277,9 +284,25 @@ func failureRows() rtesting.TableTest {
 		taskRun: []TaskRunOption{failed("Failed", ""), WithTaskRunStep("fetch", 0), WithTaskRunStep("build", 2)},
 		reason:  v1alpha1.ReasonBuildFailed, message: buildLog,
 	}, {
+		name:    "the log says why",
+		taskRun: []TaskRunOption{failed("Failed", ""), WithTaskRunStep("fetch", 0), WithTaskRunStep("build", 1)},
+		log:     "a\nfunction/main.go:3:2: undefined: x\nerror building image: exit status 1\n",
+		reason:  v1alpha1.ReasonCompileFailed, message: "The code does not compile. The log says: function/main.go:3:2: undefined: x",
+	}, {
+		name:    "the log of the step fetch is not Kaniko's",
+		taskRun: []TaskRunOption{failed("Failed", ""), WithTaskRunStep("fetch", 1)},
+		log:     "main.go:3:2: panic",
+		reason:  v1alpha1.ReasonFetchFailed, message: fetchLog,
+	}, {
+		name:    "a step needs too much memory",
+		taskRun: []TaskRunOption{failed("StepOOM", ""), withStepOutOfMemory},
+		log:     "not read",
+		reason:  v1alpha1.ReasonBuildOutOfMemory,
+		message: `Step "build" needed more memory than it may use: set memory-limit in ConfigMap config-build higher.`,
+	}, {
 		name:    "no step ended",
 		taskRun: []TaskRunOption{failed("PodCreationFailed", "100% full"), withStepThatNeverRan},
-		reason:  v1alpha1.ReasonBuildFailed, message: "100% full",
+		reason:  v1alpha1.ReasonBuildPodFailed, message: "100% full" + next,
 	}, {
 		name:    "it took too long",
 		taskRun: []TaskRunOption{failed(string(tektonv1.TaskRunReasonTimedOut), ""), WithTaskRunStep("build", 1)},
@@ -291,7 +314,7 @@ func failureRows() rtesting.TableTest {
 	}, {
 		name:    "an image of its own cannot be pulled",
 		taskRun: []TaskRunOption{failed(string(tektonv1.TaskRunReasonImagePullFailed), "no such image: 100%")},
-		reason:  v1alpha1.ReasonBuildImagePullFailed, message: "no such image: 100%",
+		reason:  v1alpha1.ReasonBuildImagePullFailed, message: "no such image: 100%" + next,
 	}, {
 		name:    "it does not say what it pushed",
 		taskRun: []TaskRunOption{WithTaskRunSucceeded(ended), WithTaskRunResult(resources.ResultSourceRevision, "sha256:source")},
@@ -302,10 +325,12 @@ func failureRows() rtesting.TableTest {
 		rows = append(rows, rtesting.TableRow{
 			Name:              tc.name,
 			Key:               key,
+			Ctx:               withLog(tc.log),
 			Objects:           []runtime.Object{function(building(v1alpha1.ReasonBuildRunning, goingOn)), planOf(function()), taskRun},
-			WantStatusUpdates: statusUpdate(function(failedBuild(tc.reason, tc.message), WithWaitingForBuild, summarized)),
+			WantStatusUpdates: statusUpdate(function(failedBuild(tc.reason, tc.message), withLogTail(tc.log), WithWaitingForBuild, summarized)),
 		})
 	}
+	rows = append(rows, logRows(next)...)
 	oldService := serviceOf(function(codeA), WithServiceReady)
 	return append(rows, rtesting.TableRow{
 		Name: "the image before goes on to serve",
@@ -315,21 +340,51 @@ func failureRows() rtesting.TableTest {
 			planOf(function(codeB)), taskRunOf(function(codeB), WithTaskRunStarted(began), failed("Failed", "wrong")),
 		},
 		WantStatusUpdates: statusUpdate(function(codeA, deployed(WithServiceReady), edited(codeB),
-			failedBuild(v1alpha1.ReasonBuildFailed, "wrong"), WithService(oldService, false), summarized)),
+			failedBuild(v1alpha1.ReasonBuildPodFailed, "wrong"+next), WithService(oldService, false), summarized)),
 	}, rtesting.TableRow{
 		Name: "the failed TaskRun is deleted: another one is made",
 		Key:  key,
 		Objects: []runtime.Object{
-			function(failedBuild(v1alpha1.ReasonBuildFailed, "wrong"), WithWaitingForBuild, summarized), planOf(function()),
+			function(failedBuild(v1alpha1.ReasonBuildPodFailed, "wrong"+next), WithWaitingForBuild, summarized), planOf(function()),
 		},
-		WantCreates:       []runtime.Object{taskRunOf(function())},
+		WantCreates:       []runtime.Object{taskRunOf(function(), attempt(2))},
 		WantEvents:        []string{normal("Created", "Created TaskRun %q", name)},
-		WantStatusUpdates: statusUpdate(function(building(v1alpha1.ReasonBuildPending, podNotStarted))),
+		WantStatusUpdates: statusUpdate(function(building(v1alpha1.ReasonBuildPending, podNotStarted), attempted(2))),
+	}, rtesting.TableRow{
+		Name: "its cause lies outside, and the pause is over: it is tried again",
+		Key:  key,
+		Ctx:  at(ended.Add(firstPause)),
+		Objects: []runtime.Object{
+			function(failedBuild(v1alpha1.ReasonBuildPodFailed, "wrong"+next), WithWaitingForBuild, summarized), planOf(function()),
+			taskRunOf(function(), WithTaskRunStarted(began), failed("Failed", "wrong")),
+		},
+		WantDeletes:   []clientgotesting.DeleteActionImpl{deletion("taskruns", name)},
+		OtherTestData: goesOn,
+	}, rtesting.TableRow{
+		Name: "it cannot be tried again: the TaskRun cannot be deleted",
+		Key:  key,
+		Ctx:  at(ended.Add(firstPause)),
+		Objects: []runtime.Object{
+			function(failedBuild(v1alpha1.ReasonBuildPodFailed, "wrong"+next), WithWaitingForBuild, summarized), planOf(function()),
+			taskRunOf(function(), WithTaskRunStarted(began), failed("Failed", "wrong")),
+		},
+		WithReactors: []clientgotesting.ReactionFunc{rtesting.InduceFailure("delete", "taskruns")},
+		WantErr:      true,
+		WantDeletes:  []clientgotesting.DeleteActionImpl{deletion("taskruns", name)},
+		WantEvents:   []string{warning("InternalError", "failed to delete TaskRun %q: inducing failure for delete taskruns", name)},
+	}, rtesting.TableRow{
+		Name: "its cause lies in the code: it is not tried again",
+		Key:  key,
+		Ctx:  at(ended.Add(longestPause)),
+		Objects: []runtime.Object{
+			function(failedBuild(v1alpha1.ReasonBuildFailed, buildLog), WithWaitingForBuild, summarized), planOf(function()),
+			taskRunOf(function(), WithTaskRunStarted(began), failed("Failed", ""), WithTaskRunStep("build", 2)),
+		},
 	}, rtesting.TableRow{
 		Name: "the settings of the build are mended: it is tried again",
 		Key:  key,
 		Objects: []runtime.Object{
-			function(failedBuild(v1alpha1.ReasonBuildFailed, "wrong"), WithWaitingForBuild, summarized, withPullSecret), planOf(function()),
+			function(failedBuild(v1alpha1.ReasonBuildPodFailed, "wrong"+next), WithWaitingForBuild, summarized, withPullSecret), planOf(function()),
 			taskRunOf(function(), WithTaskRunStarted(began), failed("Failed", "wrong")),
 		},
 		WantDeletes:       []clientgotesting.DeleteActionImpl{deletion("taskruns", name)},
@@ -346,13 +401,36 @@ func failureRows() rtesting.TableTest {
 		Name: "the source is mended",
 		Key:  key,
 		Objects: []runtime.Object{
-			function(codeA, failedBuild(v1alpha1.ReasonBuildFailed, "wrong"), WithWaitingForBuild, summarized, edited(codeB)),
+			function(codeA, failedBuild(v1alpha1.ReasonBuildPodFailed, "wrong"+next), WithWaitingForBuild, summarized, edited(codeB)),
 			planOf(function(codeA)), taskRunOf(function(codeA), failed("Failed", "wrong")),
 		},
 		WantCreates:       []runtime.Object{planOf(function(codeB)), taskRunOf(function(codeB))},
 		WantEvents:        []string{normal("Created", "Created TaskRun %q", taskRunName(function(codeB)))},
 		WantStatusUpdates: statusUpdate(function(edited(codeB), building(v1alpha1.ReasonBuildPending, podNotStarted))),
 	})
+}
+
+// logRows are about builds whose step build says in its log why it failed.
+func logRows(next string) (rows rtesting.TableTest) {
+	for _, name := range slices.Sorted(maps.Keys(logs)) {
+		tc := logs[name]
+		_, message := causeOf(tc.log)
+		if tc.reason == "" {
+			continue
+		}
+		if passing.Has(tc.reason) {
+			message = strings.TrimSuffix(message, ".") + next
+		}
+		taskRun := taskRunOf(function(), WithTaskRunStarted(began), WithTaskRunFailed(ended, "Failed", ""), WithTaskRunStep("build", 1))
+		rows = append(rows, rtesting.TableRow{
+			Name:              "the log says why: " + name,
+			Key:               key,
+			Ctx:               withLog(tc.log),
+			Objects:           []runtime.Object{function(building(v1alpha1.ReasonBuildRunning, goingOn)), planOf(function()), taskRun},
+			WantStatusUpdates: statusUpdate(function(failedBuild(tc.reason, message), withLogTail(tc.log), WithWaitingForBuild, summarized)),
+		})
+	}
+	return rows
 }
 
 // failedBuild is a function whose TaskRun failed.
@@ -367,6 +445,27 @@ func failedBuild(reason, message string) FunctionOption {
 
 func withPullSecret(fn *v1alpha1.LambdaFunction) {
 	fn.Spec.Build.ImagePullSecret = "login"
+}
+
+func withLogTail(log string) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) {
+		if log != "not read" {
+			fn.Status.BuildStatus.LogTail = strings.TrimSpace(log)
+		}
+	}
+}
+
+func attempt(n int) TaskRunOption {
+	return func(tr *tektonv1.TaskRun) { tr.Annotations[lambda.BuildAttemptAnnotationKey] = strconv.Itoa(n) }
+}
+
+func attempted(n int32) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) { fn.Status.BuildStatus.Attempt = n }
+}
+
+func withStepOutOfMemory(tr *tektonv1.TaskRun) {
+	WithTaskRunStep("build", 137)(tr)
+	tr.Status.Steps[0].Terminated.Reason = "OOMKilled"
 }
 
 func withStepThatNeverRan(tr *tektonv1.TaskRun) {

@@ -22,6 +22,7 @@ import (
 	tektonclient "github.com/tektoncd/pipeline/pkg/client/injection/client"
 	taskruninformer "github.com/tektoncd/pipeline/pkg/client/injection/informers/pipeline/v1/taskrun/filtered"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	configmapinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/configmap/filtered"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
@@ -56,6 +57,8 @@ func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl 
 		podLister:       podInformer.Lister(),
 		taskRunLister:   taskRunInformer.Lister(),
 		serviceLister:   serviceInformer.Lister(),
+		clock:           clock.RealClock{},
+		podLog:          newPodLog(kubeclient.Get(ctx)),
 	}
 	impl := lambdafunctionreconciler.NewImpl(ctx, r, func(impl *controller.Impl) controller.Options {
 		// A changed base image or registry is a changed build of every function that uses it.
@@ -64,6 +67,7 @@ func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl 
 		store.WatchConfigs(cmw)
 		return controller.Options{ConfigStore: store}
 	})
+	r.enqueueAfter = impl.EnqueueAfter
 
 	functionInformer.Informer().AddEventHandler(controller.HandleAll(impl.Enqueue))
 	children := cache.FilteringResourceEventHandler{

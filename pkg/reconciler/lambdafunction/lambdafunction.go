@@ -22,11 +22,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	tektonclientset "github.com/tektoncd/pipeline/pkg/client/clientset/versioned"
 	tektonlisters "github.com/tektoncd/pipeline/pkg/client/listers/pipeline/v1"
 	"k8s.io/client-go/kubernetes"
 	corev1listers "k8s.io/client-go/listers/core/v1"
+	"k8s.io/utils/clock"
 	"knative.dev/pkg/reconciler"
 	servingclientset "knative.dev/serving/pkg/client/clientset/versioned"
 	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
@@ -49,6 +51,12 @@ type Reconciler struct {
 	podLister       corev1listers.PodLister
 	taskRunLister   tektonlisters.TaskRunLister
 	serviceLister   servinglisters.ServiceLister
+
+	clock clock.PassiveClock
+	// enqueueAfter has the function reconciled again after a while.
+	enqueueAfter func(fn any, after time.Duration)
+	// podLog reads the end of a container's log.
+	podLog func(ctx context.Context, namespace, pod, container string) (string, error)
 }
 
 var _ lambdafunctionreconciler.Interface = (*Reconciler)(nil)

@@ -19,6 +19,7 @@ package lambdafunction
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -31,6 +32,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgotesting "k8s.io/client-go/testing"
+	testclock "k8s.io/utils/clock/testing"
 	fakekubeclient "knative.dev/pkg/client/injection/kube/client/fake"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
@@ -152,6 +154,7 @@ func begun(fn *v1alpha1.LambdaFunction) {
 	WithObserved(fn.Generation)(fn)
 	fn.Status.MarkSourceReady()
 	fn.Status.BeginBuild(buildOf(fn).Key(), taskRunName(fn), nil)
+	fn.Status.BuildStatus.Attempt = 1
 }
 
 // built is a function whose image is there.
@@ -252,6 +255,28 @@ func (clusterConfig) ToContext(ctx context.Context) context.Context {
 	return config.ToContext(ctx, cluster)
 }
 
+type (
+	logKey  struct{}
+	timeKey struct{}
+)
+
+// withLog is the context of a row whose containers have that log.
+func withLog(log string) context.Context {
+	return context.WithValue(context.Background(), logKey{}, log)
+}
+
+// at is the context of a row that is reconciled at that time, and not just after builds ended.
+func at(t time.Time) context.Context {
+	return context.WithValue(context.Background(), timeKey{}, t)
+}
+
+func now(ctx context.Context) time.Time {
+	if t, ok := ctx.Value(timeKey{}).(time.Time); ok {
+		return t
+	}
+	return ended.Add(time.Second)
+}
+
 func newReconciler(ctx context.Context, listers *Listers, _ configmap.Watcher) controller.Reconciler {
 	r := &Reconciler{
 		kube:            fakekubeclient.Get(ctx),
@@ -261,6 +286,14 @@ func newReconciler(ctx context.Context, listers *Listers, _ configmap.Watcher) c
 		podLister:       listers.PodLister(),
 		taskRunLister:   listers.TaskRunLister(),
 		serviceLister:   listers.ServiceLister(),
+		clock:           testclock.NewFakePassiveClock(now(ctx)),
+		enqueueAfter:    func(any, time.Duration) {},
+		podLog: func(context.Context, string, string, string) (string, error) {
+			if log, ok := ctx.Value(logKey{}).(string); ok {
+				return log, nil
+			}
+			return "", errors.New("there is no log")
+		},
 	}
 	return lambdafunctionreconciler.NewReconciler(ctx, logging.FromContext(ctx), fakelambdaclient.Get(ctx),
 		listers.LambdaFunctionLister(), controller.GetEventRecorder(ctx), r, controller.Options{ConfigStore: clusterConfig{}})

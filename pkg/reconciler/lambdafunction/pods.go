@@ -17,12 +17,16 @@ limitations under the License.
 package lambdafunction
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/kubernetes"
+	"knative.dev/pkg/ptr"
 	"knative.dev/serving/pkg/apis/serving"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -81,4 +85,22 @@ func containerFailure(status *corev1.ContainerStatus) string {
 		return fmt.Sprintf("The container does not start: %s: %s", waiting.Reason, waiting.Message)
 	}
 	return ""
+}
+
+// newPodLog returns what reads the last lines of a container's log, as far as the controller's memory allows.
+func newPodLog(kube kubernetes.Interface) func(ctx context.Context, namespace, pod, container string) (string, error) {
+	const lines, limit = 200, 1 << 20
+	return func(ctx context.Context, namespace, pod, container string) (string, error) {
+		options := &corev1.PodLogOptions{Container: container, TailLines: ptr.Int64(lines)}
+		stream, err := kube.CoreV1().Pods(namespace).GetLogs(pod, options).Stream(ctx)
+		if err != nil {
+			return "", fmt.Errorf("failed to open the log of container %q in pod %q: %w", container, pod, err)
+		}
+		defer stream.Close()
+		log, err := io.ReadAll(io.LimitReader(stream, limit))
+		if err != nil {
+			return "", fmt.Errorf("failed to read the log of container %q in pod %q: %w", container, pod, err)
+		}
+		return string(log), nil
+	}
 }

@@ -53,8 +53,26 @@ const (
 	ReasonBuildRunning = "BuildRunning"
 	// ReasonFetchFailed : the step that fetches the source failed.
 	ReasonFetchFailed = "FetchFailed"
-	// ReasonBuildFailed : the step that builds the image failed.
+	// ReasonBuildFailed : the step that builds the image failed, for none of the reasons below.
 	ReasonBuildFailed = "BuildFailed"
+	// ReasonCompileFailed : the code does not compile.
+	ReasonCompileFailed = "CompileFailed"
+	// ReasonDependencyNotFound : the package manager finds no such dependency, or none that goes with the others.
+	ReasonDependencyNotFound = "DependencyNotFound"
+	// ReasonPackageIndexUnavailable : what dependencies come from cannot be reached.
+	ReasonPackageIndexUnavailable = "PackageIndexUnavailable"
+	// ReasonBaseImageNotFound : the base image of the language's version is not there.
+	ReasonBaseImageNotFound = "BaseImageNotFound"
+	// ReasonRegistryDenied : the registry of the base image or of the function's wants other credentials, or any.
+	ReasonRegistryDenied = "RegistryDenied"
+	// ReasonRegistryUnavailable : a registry cannot be reached, or failed.
+	ReasonRegistryUnavailable = "RegistryUnavailable"
+	// ReasonRegistryCertificateInvalid : nobody who is trusted vouches for a registry.
+	ReasonRegistryCertificateInvalid = "RegistryCertificateInvalid"
+	// ReasonBuildOutOfMemory : a step used more memory than memory-limit in ConfigMap config-build.
+	ReasonBuildOutOfMemory = "BuildOutOfMemory"
+	// ReasonBuildPodFailed : the build's pod could not be made, or was taken away.
+	ReasonBuildPodFailed = "BuildPodFailed"
 	// ReasonBuildTimeout : the build took longer than spec.build.timeout.
 	ReasonBuildTimeout = "BuildTimeout"
 	// ReasonBuildCancelled : somebody cancelled the TaskRun.
@@ -274,5 +292,5 @@ func (s *LambdaFunctionStatus) BeginBuild(key, taskRun string, startedAt *metav1
 		s.BuildStatus = &BuildStatus{Key: key}
 	}
 	s.BuildStatus.JobName, s.BuildStatus.StartedAt, s.BuildStatus.CompletedAt = taskRun, startedAt, nil
-	s.BuildStatus.Reason, s.BuildStatus.Error = "", ""
+	s.BuildStatus.Reason, s.BuildStatus.Error, s.BuildStatus.LogTail = "", "", ""
 }

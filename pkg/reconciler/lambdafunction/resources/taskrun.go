@@ -21,6 +21,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	tektonpod "github.com/tektoncd/pipeline/pkg/apis/pipeline/pod"
@@ -93,8 +94,27 @@ func MakeTaskRun(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) *tekt
 			},
 		},
 	}
-	taskRun.Annotations = map[string]string{lambda.BuildSettingsAnnotationKey: settings(&taskRun.Spec)}
+	taskRun.Annotations = map[string]string{
+		lambda.BuildSettingsAnnotationKey: settings(&taskRun.Spec),
+		lambda.BuildAttemptAnnotationKey:  strconv.Itoa(int(nextAttempt(fn, b))),
+	}
 	return taskRun
+}
+
+// Attempt is the number of the try that the TaskRun is, counted from 1.
+func Attempt(taskRun *tektonv1.TaskRun) int32 {
+	n, err := strconv.ParseInt(taskRun.Annotations[lambda.BuildAttemptAnnotationKey], 10, 32)
+	if err != nil || n < 1 {
+		return 1
+	}
+	return int32(n)
+}
+
+func nextAttempt(fn *v1alpha1.LambdaFunction, b *Build) int32 {
+	if status := fn.Status.BuildStatus; status != nil && status.Key == b.Key() {
+		return status.Attempt + 1
+	}
+	return 1
 }
 
 // settings is a hash of what the TaskRun is made of. Unlike the build key it covers what does not go into the image:
