@@ -42,6 +42,10 @@ const maxLogLine = 64 << 10
 // exitGrace is how long a worker may take to exit when it is asked to.
 const exitGrace = 10 * time.Second
 
+// outputGrace is how long a worker that is gone is waited for to be read to the end: what it started may still hold
+// its output.
+const outputGrace = 250 * time.Millisecond
+
 // loadError says that the handler cannot be loaded, which no restart mends.
 type loadError struct {
 	handler string
@@ -165,8 +169,17 @@ func (w *worker) start(reap *reaper) error {
 		waits := reap.wait(w.process)
 		w.err = errors.Join(reads, waits)
 		w.retire()
+		// Its last words may be why it is gone, and what waits for done may end the supervisor.
+		printed := make(chan struct{})
+		go func() {
+			outputs.Wait()
+			close(printed)
+		}()
+		select {
+		case <-printed:
+		case <-time.After(outputGrace):
+		}
 		close(w.done)
-		outputs.Wait()
 	}()
 	return nil
 }
