@@ -82,8 +82,9 @@ func TestBuildFailure(t *testing.T) {
 	fn = s.awaitFunction(s.create(fn), func(fn *v1alpha1.LambdaFunction) bool {
 		return fn.Status.GetCondition(v1alpha1.ConditionReady).IsFalse()
 	})
-	if built := fn.Status.GetCondition(v1alpha1.ConditionBuildReady); !built.IsFalse() || built.GetReason() == "" || built.GetMessage() == "" {
-		t.Errorf("BuildReady = %v, want it False with a reason and a message", built)
+	if built := fn.Status.GetCondition(v1alpha1.ConditionBuildReady); !built.IsFalse() || built.GetReason() != v1alpha1.ReasonDependencyNotFound ||
+		!strings.Contains(built.GetMessage(), "six==0.0.1.dev1") {
+		t.Errorf("BuildReady = %v, want it False with %s", built, v1alpha1.ReasonDependencyNotFound)
 	}
 	if got, want := fn.Status.Phase, v1alpha1.PhaseFailed; got != want {
 		t.Errorf("Phase = %q, want %q", got, want)

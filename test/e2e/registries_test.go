@@ -21,6 +21,7 @@ package e2e
 import (
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,8 +42,11 @@ func TestRegistryWithLogin(t *testing.T) {
 	fn = s.awaitFunction(s.create(fn), func(fn *v1alpha1.LambdaFunction) bool {
 		return fn.Status.GetCondition(v1alpha1.ConditionBuildReady).IsFalse()
 	})
-	if built := fn.Status.GetCondition(v1alpha1.ConditionBuildReady); built.GetReason() == "" || built.GetMessage() == "" {
-		t.Errorf("BuildReady = %v, want a reason and a message", built)
+	if got, want := fn.Status.GetCondition(v1alpha1.ConditionBuildReady).GetReason(), v1alpha1.ReasonRegistryDenied; got != want {
+		t.Errorf("reason of BuildReady = %q, want %q", got, want)
+	}
+	if got, want := fn.Status.BuildStatus.LogTail, "401"; !strings.Contains(got, want) {
+		t.Errorf("logTail = %q, want it to have %q", got, want)
 	}
 
 	login, err := json.Marshal(map[string]map[string]map[string]string{
