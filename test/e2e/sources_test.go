@@ -80,6 +80,12 @@ func (s *scenario) from(name string, spec v1alpha1.SourceSpec) *v1alpha1.LambdaF
 	return fn
 }
 
+// awaitMended waits until the function is ready, however often it failed before: a server may be slow to be reached.
+func (s *scenario) awaitMended(fn *v1alpha1.LambdaFunction) *v1alpha1.LambdaFunction {
+	s.Helper()
+	return s.awaitFunction(fn, (*v1alpha1.LambdaFunction).IsReady)
+}
+
 // wantFailure waits until the function has failed for that reason, and looks for text in the message.
 func (s *scenario) wantFailure(fn *v1alpha1.LambdaFunction, reason source.Reason, text string) *v1alpha1.LambdaFunction {
 	s.Helper()
@@ -112,7 +118,7 @@ func TestGitOverHTTPS(t *testing.T) {
 		}),
 	}
 
-	fn := s.awaitReady(s.create(s.from("repository", v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeGit, Git: &git})))
+	fn := s.awaitMended(s.create(s.from("repository", v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeGit, Git: &git})))
 	s.wantText(fn, "one 1.17.0")
 	if got := fn.Status.BuildStatus.SourceRevision; got != commit {
 		t.Errorf("sourceRevision = %q, want %q", got, commit)
@@ -131,8 +137,10 @@ func TestGitOverHTTPS(t *testing.T) {
 	})
 	failed = s.edit(fn, func(fn *v1alpha1.LambdaFunction) { fn.Spec.Source.Git.Ref, fn.Spec.Source.Git.SecretRef = "", wrong })
 	s.wantFailure(failed, source.ReasonSourceForbidden, "")
-	mended := s.edit(fn, func(fn *v1alpha1.LambdaFunction) { fn.Spec.Source.Git.SecretRef = git.SecretRef })
-	s.wantText(s.awaitFunction(mended, (*v1alpha1.LambdaFunction).IsReady), "two 1.17.0")
+	mended := s.edit(fn, func(fn *v1alpha1.LambdaFunction) {
+		fn.Spec.Source.Git.Ref, fn.Spec.Source.Git.SecretRef = next, git.SecretRef
+	})
+	s.wantText(s.awaitMended(mended), "two 1.17.0")
 }
 
 func TestGitOverSSH(t *testing.T) {
@@ -153,7 +161,7 @@ func TestGitOverSSH(t *testing.T) {
 	spec := v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeGit, Git: &v1alpha1.GitSource{
 		URL: "ssh://git@" + host + ":2222/org/code.git", Path: "fn", SecretRef: secret,
 	}}
-	fn := s.awaitReady(s.create(s.from("repository", spec)))
+	fn := s.awaitMended(s.create(s.from("repository", spec)))
 	s.wantText(fn, "ssh 1.17.0")
 	if got := fn.Status.BuildStatus.SourceRevision; got != commit {
 		t.Errorf("sourceRevision = %q, want %q", got, commit)
@@ -192,9 +200,9 @@ func TestObjectStores(t *testing.T) {
 	forbidden := s.create(s.from("forbidden", s3("one.py", other)))
 	evil := s.create(s.from("evil", s3("evil.zip", secret)))
 
-	s.wantText(s.awaitReady(prefix), "prefix 1.17.0")
-	s.wantText(s.awaitReady(object), "object")
-	s.wantText(s.awaitReady(archive), "zip 1.17.0")
+	s.wantText(s.awaitMended(prefix), "prefix 1.17.0")
+	s.wantText(s.awaitMended(object), "object")
+	s.wantText(s.awaitMended(archive), "zip 1.17.0")
 	s.wantFailure(missing, source.ReasonSourceNotFound, "none.py")
 	s.wantFailure(forbidden, source.ReasonSourceForbidden, "")
 	s.wantFailure(evil, source.ReasonInvalidArchive, "../../main.py")

@@ -114,7 +114,7 @@ var causes = []struct {
 }, {
 	v1alpha1.ReasonDependencyNotFound, "A dependency cannot be installed: check its name and version.",
 	regexp.MustCompile(`(?m)^(?:ERROR: (?:No matching distribution found|Could not find a version|Cannot install|ResolutionImpossible).*` +
-		`|npm (?:error|ERR!) (?:404|notarget|code (?:E404|ETARGET|ERESOLVE|EUSAGE)).*` +
+		`|npm (?:error|ERR!) (?:404 |notarget |code (?:ERESOLVE|EUSAGE)).*` +
 		`|go: .*(?:unknown revision|404 Not Found|invalid version|no matching versions|missing go\.sum|updates to go\.mod|cannot find module).*)$`),
 }, {
 	v1alpha1.ReasonRegistryCertificateInvalid, "Nobody who is trusted vouches for the registry.",

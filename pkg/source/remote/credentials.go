@@ -84,6 +84,10 @@ func readCredentials(dir string) (*credentials, error) {
 		}
 		c.values[entry.Name()] = value
 	}
+	if len(c.values) == 0 {
+		// kubelet mounts an optional Secret that is not there as an empty folder.
+		return nil, source.Failf(source.ReasonSecretInvalid, "the Secret that the source's secretRef names is not there, or holds nothing: create it in the function's namespace")
+	}
 	return c, nil
 }
 
