@@ -73,7 +73,7 @@ func (r *Reconciler) taskRun(ctx context.Context, fn *v1alpha1.LambdaFunction, b
 	}
 	if !metav1.IsControlledBy(taskRun, fn) {
 		fn.Status.MarkBuildNotOwned("TaskRun", name)
-		return nil, controller.NewPermanentError(fmt.Errorf("LambdaFunction %q does not own TaskRun %q", fn.Name, name))
+		return nil, r.notOwned(fn, "TaskRun", name)
 	}
 	return taskRun, nil
 }
@@ -119,7 +119,7 @@ func (r *Reconciler) reconcilePlan(ctx context.Context, fn *v1alpha1.LambdaFunct
 	// An immutable ConfigMap of another content was made by somebody who wants to be built in our name.
 	if !metav1.IsControlledBy(existing, fn) || !equality.Semantic.DeepEqual(existing.Data, desired.Data) {
 		fn.Status.MarkBuildNotOwned("ConfigMap", desired.Name)
-		return controller.NewPermanentError(fmt.Errorf("LambdaFunction %q does not own ConfigMap %q", fn.Name, desired.Name))
+		return r.notOwned(fn, "ConfigMap", desired.Name)
 	}
 	return nil
 }

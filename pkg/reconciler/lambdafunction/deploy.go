@@ -51,7 +51,7 @@ func (r *Reconciler) reconcileService(ctx context.Context, fn *v1alpha1.LambdaFu
 	}
 	if !metav1.IsControlledBy(service, fn) {
 		fn.Status.MarkServiceNotOwned(service.Name)
-		return controller.NewPermanentError(fmt.Errorf("LambdaFunction %q does not own Knative Service %q", fn.Name, service.Name))
+		return r.notOwned(fn, "Knative Service", service.Name)
 	}
 	if there {
 		if service, err = r.updateService(ctx, fn, service, image); err != nil {

@@ -22,6 +22,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"knative.dev/pkg/controller"
+
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
@@ -125,5 +127,18 @@ func TestNextTry(t *testing.T) {
 	}
 	if at, ok := nextTry(taskRunOf(function()), v1alpha1.ReasonRegistryUnavailable); ok {
 		t.Errorf("nextTry() of a TaskRun that has not ended = %v", at)
+	}
+}
+
+func TestNotOwnedIsLookedAtAgain(t *testing.T) {
+	var enqueued any
+	var after time.Duration
+	r := &Reconciler{enqueueAfter: func(fn any, wait time.Duration) { enqueued, after = fn, wait }}
+	fn := function()
+	if err := r.notOwned(fn, "Knative Service", fn.Name); !controller.IsPermanentError(err) {
+		t.Errorf("notOwned() = %v, want a permanent error", err)
+	}
+	if enqueued != any(fn) || after != lookAgain {
+		t.Errorf("enqueued %v after %v, want the function after %v", enqueued, after, lookAgain)
 	}
 }
