@@ -24,6 +24,7 @@ import (
 	"knative.dev/pkg/signals"
 	servingfactory "knative.dev/serving/pkg/client/injection/informers/factory/filtered"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/buildqueue"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 )
@@ -33,5 +34,5 @@ func main() {
 	ctx = kubefactory.WithSelectors(ctx, resources.ManagedSelector)
 	ctx = tektonfactory.WithSelectors(ctx, resources.ManagedSelector)
 	ctx = servingfactory.WithSelectors(ctx, resources.ManagedSelector)
-	sharedmain.MainWithContext(ctx, "controller", lambdafunction.NewController)
+	sharedmain.MainWithContext(ctx, "controller", lambdafunction.NewController, buildqueue.NewController)
 }

@@ -66,6 +66,13 @@ type Build struct {
 	// History (history) is how many finished builds of a function are kept to look at. 3 by default.
 	History int
 
+	// MaxConcurrentBuilds (max-concurrent-builds) is how many builds run at once; the others wait for their turn. 10 by
+	// default, 0 is no limit.
+	MaxConcurrentBuilds int
+	// MaxConcurrentBuildsPerNamespace (max-concurrent-builds-per-namespace) is how many of them may be of one namespace.
+	// 5 by default, 0 is no limit.
+	MaxConcurrentBuildsPerNamespace int
+
 	// PipIndexURL (pip-index-url) is the package index of Python. Empty by default: pip's own.
 	PipIndexURL string
 	// NpmRegistry (npm-registry) is the package registry of Node.js. Empty by default: npm's own.
@@ -90,6 +97,10 @@ func defaultBuild() *Build {
 	return &Build{
 		Timeout: 30 * time.Minute,
 		History: 3,
+
+		MaxConcurrentBuilds:             10,
+		MaxConcurrentBuildsPerNamespace: 5,
+
 		Requests: corev1.ResourceList{
 			corev1.ResourceCPU:    resource.MustParse("100m"),
 			corev1.ResourceMemory: resource.MustParse("128Mi"),
@@ -116,6 +127,8 @@ func NewBuildFromMap(data map[string]string) (*Build, error) {
 		parser.As("runtime-image", &b.RuntimeImage),
 		parser.As("timeout", &b.Timeout),
 		parser.As("history", &b.History),
+		parser.As("max-concurrent-builds", &b.MaxConcurrentBuilds),
+		parser.As("max-concurrent-builds-per-namespace", &b.MaxConcurrentBuildsPerNamespace),
 		parser.As("pip-index-url", &b.PipIndexURL),
 		parser.As("npm-registry", &b.NpmRegistry),
 		parser.As("allowed-networks", &networks),
@@ -165,6 +178,12 @@ func (b *Build) check() error {
 	}
 	if b.History < 0 {
 		return errors.New("failed to parse \"history\": give 0 or more")
+	}
+	if b.MaxConcurrentBuilds < 0 {
+		return errors.New("failed to parse \"max-concurrent-builds\": give 0 or more")
+	}
+	if b.MaxConcurrentBuildsPerNamespace < 0 {
+		return errors.New("failed to parse \"max-concurrent-builds-per-namespace\": give 0 or more")
 	}
 	if err := checkIndex("pip-index-url", b.PipIndexURL); err != nil {
 		return err

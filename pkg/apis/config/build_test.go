@@ -95,6 +95,10 @@ func TestNewBuildFromMap(t *testing.T) {
 		data: map[string]string{"timeout": "1m", "history": "0"},
 		want: with(func(b *Build) { b.Timeout, b.History = time.Minute, 0 }),
 	}, {
+		name: "builds at once",
+		data: map[string]string{"max-concurrent-builds": "0", "max-concurrent-builds-per-namespace": "2"},
+		want: with(func(b *Build) { b.MaxConcurrentBuilds, b.MaxConcurrentBuildsPerNamespace = 0, 2 }),
+	}, {
 		name: "the longest time",
 		data: map[string]string{"timeout": "24h"},
 		want: with(func(b *Build) { b.Timeout = 24 * time.Hour }),
@@ -183,6 +187,14 @@ func TestNewBuildFromMapRefuses(t *testing.T) {
 		name: "negative history",
 		data: map[string]string{"history": "-1"},
 		want: `failed to parse "history": give 0 or more`,
+	}, {
+		name: "negative number of builds",
+		data: map[string]string{"max-concurrent-builds": "-1"},
+		want: `failed to parse "max-concurrent-builds": give 0 or more`,
+	}, {
+		name: "negative number of builds in a namespace",
+		data: map[string]string{"max-concurrent-builds-per-namespace": "-1"},
+		want: `failed to parse "max-concurrent-builds-per-namespace": give 0 or more`,
 	}, {
 		name: "index of another scheme",
 		data: map[string]string{"pip-index-url": "ftp://pip.example.com"},

@@ -29,6 +29,7 @@ import (
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/buildqueue"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
 )
@@ -57,6 +58,9 @@ func (r *Reconciler) reconcileBuild(ctx context.Context, fn *v1alpha1.LambdaFunc
 		return r.deleteOutdated(ctx, taskRun)
 	}
 	r.propagateTaskRun(ctx, fn, build, taskRun)
+	if buildqueue.Waiting(taskRun) {
+		return r.propagatePlace(ctx, fn, taskRun)
+	}
 	return r.retryBuild(ctx, fn, taskRun)
 }
 

@@ -40,7 +40,10 @@ import (
 )
 
 const (
-	beingMade     = "The TaskRun is being made."
+	beingMade = "The TaskRun is being made."
+	// placeOne says nothing of the TaskRun's name.
+	placeOne = "%.0sWaiting for its turn: place 1 in the queue. ConfigMap config-build allows 10 builds at once " +
+		"(max-concurrent-builds), and 5 in a namespace (max-concurrent-builds-per-namespace)."
 	podNotStarted = "The pod of TaskRun %q has not started."
 	goingOn       = "TaskRun %q is building the image."
 	goingAway     = "TaskRun %q is going away, to be made anew."
@@ -49,7 +52,7 @@ const (
 // planRows are about the ConfigMap that the TaskRun mounts.
 func planRows() rtesting.TableTest {
 	name := taskRunName(function())
-	pending := statusUpdate(function(building(v1alpha1.ReasonBuildPending, podNotStarted)))
+	pending := statusUpdate(function(building(v1alpha1.ReasonQueued, placeOne)))
 	notOwned := statusUpdate(function(WithObserved(1), WithSourceReady, WithBuildNotOwned("ConfigMap", name), WithWaitingForBuild, summarized))
 	notOwnedEvent := []string{warning("InternalError", "LambdaFunction %q does not own ConfigMap %q", "hello", name)}
 	planned := statusUpdate(function(WithObserved(1), WithSourceReady,
@@ -230,7 +233,7 @@ func buildRows() rtesting.TableTest {
 		WantCreates: []runtime.Object{planOf(function(WithRebuild("1"))), taskRunOf(function(WithRebuild("1")))},
 		WantEvents:  []string{normal("Created", "Created TaskRun %q", taskRunName(function(WithRebuild("1"))))},
 		WantStatusUpdates: statusUpdate(function(deployed(WithServiceReady), WithRebuild("1"),
-			rebuilding(v1alpha1.ReasonBuildPending, podNotStarted, serviceOf(function(), WithServiceReady)))),
+			rebuilding(v1alpha1.ReasonQueued, placeOne, serviceOf(function(), WithServiceReady)))),
 	}}
 }
 
@@ -349,7 +352,7 @@ func failureRows() rtesting.TableTest {
 		},
 		WantCreates:       []runtime.Object{taskRunOf(function(), attempt(2))},
 		WantEvents:        []string{normal("Created", "Created TaskRun %q", name)},
-		WantStatusUpdates: statusUpdate(function(building(v1alpha1.ReasonBuildPending, podNotStarted), attempted(2))),
+		WantStatusUpdates: statusUpdate(function(building(v1alpha1.ReasonQueued, placeOne), attempted(2))),
 	}, rtesting.TableRow{
 		Name: "its cause lies outside, and the pause is over: it is tried again",
 		Key:  key,
@@ -406,7 +409,7 @@ func failureRows() rtesting.TableTest {
 		},
 		WantCreates:       []runtime.Object{planOf(function(codeB)), taskRunOf(function(codeB))},
 		WantEvents:        []string{normal("Created", "Created TaskRun %q", taskRunName(function(codeB)))},
-		WantStatusUpdates: statusUpdate(function(edited(codeB), building(v1alpha1.ReasonBuildPending, podNotStarted))),
+		WantStatusUpdates: statusUpdate(function(edited(codeB), building(v1alpha1.ReasonQueued, placeOne))),
 	})
 }
 

@@ -76,6 +76,7 @@ func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl 
 	}
 	configMapInformer.Informer().AddEventHandler(children)
 	taskRunInformer.Informer().AddEventHandler(children)
+	taskRunInformer.Informer().AddEventHandler(turns(func() { enqueueNext(taskRunInformer.Lister(), impl.EnqueueControllerOf) }))
 	serviceInformer.Informer().AddEventHandler(children)
 	// A pod is owned by a ReplicaSet or a TaskRun: its label names the function.
 	podInformer.Informer().AddEventHandler(controller.HandleAll(impl.EnqueueLabelOfNamespaceScopedResource("", lambda.FunctionLabelKey)))

@@ -97,7 +97,7 @@ func TestNewController(t *testing.T) {
 			if _, err := tektonclient.Get(ctx).TektonV1().TaskRuns(other.Namespace).Create(ctx, other, create); err != nil {
 				return err
 			}
-			_, err := tektonclient.Get(ctx).TektonV1().TaskRuns(fn.Namespace).Create(ctx, taskRunOf(fn), create)
+			_, err := tektonclient.Get(ctx).TektonV1().TaskRuns(fn.Namespace).Create(ctx, taskRunOf(fn, running), create)
 			return err
 		},
 	}, {

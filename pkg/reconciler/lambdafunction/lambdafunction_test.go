@@ -307,6 +307,7 @@ func tables() map[string]rtesting.TableTest {
 		"build":    buildRows(),
 		"failure":  failureRows(),
 		"retire":   retireRows(),
+		"queue":    queueRows(),
 		"prune":    pruneRows(),
 		"deploy":   deployRows(),
 		"service":  serviceRows(),

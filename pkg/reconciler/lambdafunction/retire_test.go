@@ -41,7 +41,7 @@ func retireRows() rtesting.TableTest {
 	fnA, fnB := function(codeA), function(codeB)
 	nameA, nameB := taskRunName(fnA), taskRunName(fnB)
 	buildingA := building(v1alpha1.ReasonBuildRunning, goingOn)
-	pendingB := statusUpdate(function(edited(codeB), building(v1alpha1.ReasonBuildPending, podNotStarted)))
+	pendingB := statusUpdate(function(edited(codeB), building(v1alpha1.ReasonQueued, placeOne)))
 	createsB, createdB := []runtime.Object{planOf(fnB), taskRunOf(fnB)}, []string{normal("Created", "Created TaskRun %q", nameB)}
 	waitingA := statusUpdate(function(edited(codeA), building(v1alpha1.ReasonBuildPending, goingAway)))
 	// backAtA is the spec that was first, beside the status of the one between.
@@ -122,7 +122,7 @@ func retireRows() rtesting.TableTest {
 		Objects:           []runtime.Object{backAtA, planOf(fnA)},
 		WantCreates:       []runtime.Object{taskRunOf(fnA)},
 		WantEvents:        []string{normal("Created", "Created TaskRun %q", nameA)},
-		WantStatusUpdates: statusUpdate(function(edited(codeA), building(v1alpha1.ReasonBuildPending, podNotStarted))),
+		WantStatusUpdates: statusUpdate(function(edited(codeA), building(v1alpha1.ReasonQueued, placeOne))),
 	}, {
 		Name: "taken back, and the cancelled TaskRun is gone before it is deleted",
 		Key:  key,

@@ -47,6 +47,8 @@ const (
 	ReasonRegistryNotConfigured = "RegistryNotConfigured"
 	// ReasonNotOwned : an object of the name that is needed belongs to somebody else.
 	ReasonNotOwned = "NotOwned"
+	// ReasonQueued : the build waits for its turn; ConfigMap config-build says how many run at once.
+	ReasonQueued = "Queued"
 	// ReasonBuildPending : the TaskRun is there, and its pod has not started.
 	ReasonBuildPending = "BuildPending"
 	// ReasonBuildRunning : the build goes on.
@@ -144,7 +146,8 @@ func (s *LambdaFunctionStatus) MarkBuildNotOwned(kind, name string) {
 		"%s %q exists and belongs to somebody else: delete or rename it.", kind, name)
 }
 
-// MarkBuildRunning says that the build has not ended. The reason is ReasonBuildPending or ReasonBuildRunning.
+// MarkBuildRunning says that the build has not ended. The reason is ReasonQueued, ReasonBuildPending or
+// ReasonBuildRunning.
 func (s *LambdaFunctionStatus) MarkBuildRunning(reason, message string) {
 	functionConditions.Manage(s).MarkUnknown(ConditionBuildReady, reason, "%s", message)
 }

@@ -67,7 +67,7 @@ const (
 	nonRoot int64 = 65532
 )
 
-// MakeTaskRun makes the TaskRun of a build.
+// MakeTaskRun makes the TaskRun of a build. It waits in the queue of builds.
 func MakeTaskRun(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) *tektonv1.TaskRun {
 	taskRun := &tektonv1.TaskRun{
 		ObjectMeta: metav1.ObjectMeta{
@@ -98,6 +98,7 @@ func MakeTaskRun(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) *tekt
 		lambda.BuildSettingsAnnotationKey: settings(&taskRun.Spec),
 		lambda.BuildAttemptAnnotationKey:  strconv.Itoa(int(nextAttempt(fn, b))),
 	}
+	taskRun.Spec.Status = tektonv1.TaskRunSpecStatusPending
 	return taskRun
 }
 

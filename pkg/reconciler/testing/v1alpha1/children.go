@@ -78,9 +78,19 @@ func WithTaskRunCancelled(message string) TaskRunOption {
 	}
 }
 
+// WithTaskRunAdmitted is a TaskRun whose turn has come.
+func WithTaskRunAdmitted(tr *tektonv1.TaskRun) {
+	if tr.IsPending() {
+		tr.Spec.Status = ""
+	}
+}
+
 // WithTaskRunStarted is a TaskRun that Tekton has begun to work on.
 func WithTaskRunStarted(at time.Time) TaskRunOption {
-	return func(tr *tektonv1.TaskRun) { tr.Status.StartTime = &metav1.Time{Time: at} }
+	return func(tr *tektonv1.TaskRun) {
+		WithTaskRunAdmitted(tr)
+		tr.Status.StartTime = &metav1.Time{Time: at}
+	}
 }
 
 // WithTaskRunPod is a TaskRun that has its pod.
