@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"math/rand"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -181,7 +182,7 @@ func TestRandomArrivals(t *testing.T) {
 				t.Fatalf("seed %d, %+v: %d still wait", seed, limits, len(Order(taskRuns)))
 			}
 			for ; left > 0 && r.Intn(3) > 0; left-- {
-				taskRuns = append(taskRuns, waiting(fmt.Sprint(r.Intn(4)), fmt.Sprint(left), second))
+				taskRuns = append(taskRuns, waiting(strconv.Itoa(r.Intn(4)), strconv.Itoa(left), second))
 			}
 			for _, taskRun := range taskRuns {
 				if !taskRun.IsDone() && (taskRun.Status.StartTime != nil && r.Intn(3) == 0 || r.Intn(50) == 0) {

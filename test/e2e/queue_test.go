@@ -22,6 +22,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"testing"
 
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
@@ -106,5 +107,5 @@ func (s *scenario) limitBuilds(total, namespace int) {
 		}
 	}
 	s.Cleanup(func() { patch(restored) })
-	patch(map[string]any{totalKey: fmt.Sprint(total), namespaceKey: fmt.Sprint(namespace)})
+	patch(map[string]any{totalKey: strconv.Itoa(total), namespaceKey: strconv.Itoa(namespace)})
 }

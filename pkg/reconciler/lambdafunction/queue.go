@@ -20,6 +20,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	tektonlisters "github.com/tektoncd/pipeline/pkg/client/listers/pipeline/v1"
@@ -62,7 +63,7 @@ func limit(n int) string {
 	if n == 0 {
 		return "any number of"
 	}
-	return fmt.Sprint(n)
+	return strconv.Itoa(n)
 }
 
 // turns handles events of TaskRuns after which others have another place in the queue.
