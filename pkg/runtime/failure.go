@@ -37,6 +37,7 @@ const (
 	codeTimeout       = "Timeout"
 	codeOverloaded    = "Overloaded"
 	codeWorkerDied    = "WorkerDied"
+	codeOutOfMemory   = "OutOfMemory"
 	codeNotLoaded     = "HandlerNotLoaded"
 	codeClientGone    = "ClientGone"
 	codeInternalError = "InternalError"
@@ -82,6 +83,8 @@ func asHTTPError(err error) *httpError {
 		return failed.asHTTPError()
 	case errors.As(err, &tooMuch):
 		return &httpError{http.StatusRequestEntityTooLarge, codeTooLarge, fmt.Sprintf("the body is larger than %d bytes", tooMuch.Limit)}
+	case errors.Is(err, errOutOfMemory):
+		return &httpError{http.StatusBadGateway, codeOutOfMemory, errOutOfMemory.Error()}
 	case errors.Is(err, errWorkerGone):
 		return &httpError{http.StatusBadGateway, codeWorkerDied, errWorkerGone.Error()}
 	case errors.Is(err, context.Canceled):

@@ -42,7 +42,7 @@ var buckets = [...]float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 1
 // errorTypes is the closed set of values of the label error_type.
 var errorTypes = [...]string{
 	codeInvalidEvent, codeInvalidData, codeInvalidReply, codeUnsupported, codeTooLarge, codeBadBody,
-	codeHandlerError, codeTimeout, codeOverloaded, codeWorkerDied, codeNotLoaded, codeClientGone, codeInternalError,
+	codeHandlerError, codeTimeout, codeOverloaded, codeWorkerDied, codeOutOfMemory, codeNotLoaded, codeClientGone, codeInternalError,
 }
 
 type metrics struct {

@@ -101,10 +101,9 @@ func (p *pool) runOne(ctx context.Context) error {
 		return nil
 	case <-w.serving.Done():
 	}
-	select {
-	case <-w.done: // it died, which ends serving, too
+	if !errors.Is(context.Cause(w.serving), errRetired) { // it died, and is read to its end
+		<-w.done
 		return w.exitError()
-	default:
 	}
 	p.retired.Go(func() {
 		// No call outlives the timeout, so none needs more.

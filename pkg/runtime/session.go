@@ -24,6 +24,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime/protocol"
 )
@@ -68,8 +69,7 @@ func newSession(conn net.Conn, events sessionEvents) *session {
 	}
 }
 
-// run reads frames until the connection ends. Every call that is open then
-// fails.
+// run reads frames until the connection ends. Who runs it then calls fail.
 func (s *session) run() error {
 	r := protocol.NewReader(s.conn)
 	var f protocol.Frame
@@ -81,18 +81,22 @@ func (s *session) run() error {
 	}
 	_ = s.conn.Close() // the reason to end is err
 	s.close()
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) { // reset where it has not read all when it dies
+		return nil
+	}
+	return fmt.Errorf("failed to read from worker: %w", err)
+}
+
+// fail ends every call that is open.
+func (s *session) fail(err error) {
 	s.mu.Lock()
 	calls := s.calls
 	s.calls = nil
 	s.mu.Unlock()
 	for _, c := range calls {
 		s.left(c)
-		c.fail(errWorkerGone)
+		c.fail(err)
 	}
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return fmt.Errorf("failed to read from worker: %w", err)
 }
 
 func (s *session) dispatch(f *protocol.Frame) error {

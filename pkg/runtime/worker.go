@@ -70,7 +70,7 @@ type worker struct {
 	done     chan struct{}
 	// serving is done when the worker takes no more calls.
 	serving context.Context //nolint:containedctx // it is the worker's life, not a request's
-	retire  context.CancelFunc
+	stop    context.CancelCauseFunc
 	err     error
 	failed  *loadError
 
@@ -95,7 +95,7 @@ func startWorker(o *Options, log *logger, reap *reaper) (*worker, error) {
 		loaded:  make(chan struct{}),
 		done:    make(chan struct{}),
 	}
-	w.serving, w.retire = context.WithCancel(context.Background())
+	w.serving, w.stop = context.WithCancelCause(context.Background())
 	w.session = newSession(ours, w)
 	w.process = exec.Command(command[0], command[1:]...) //nolint:noctx,gosec // the command is the operator's; it outlives every request and is told when to stop
 	w.process.Dir = o.FunctionDir
@@ -158,6 +158,7 @@ func (w *worker) start(reap *reaper) error {
 			w.capture(read, out.name)
 		})
 	}
+	killed := oomKills(memoryEvents)
 	if err := reap.start(w.process); err != nil {
 		return err
 	}
@@ -166,9 +167,13 @@ func (w *worker) start(reap *reaper) error {
 		if reads != nil {
 			_ = w.process.Process.Kill() // what it sends is no protocol; it cannot be served
 		}
+		overdue := time.AfterFunc(exitGrace, func() { _ = w.process.Process.Kill() }) // without a connection it is of no use
 		waits := reap.wait(w.process)
-		w.err = errors.Join(reads, waits)
-		w.retire()
+		overdue.Stop()
+		died := deathOf(waits, oomKills(memoryEvents) > killed)
+		w.err = errors.Join(reads, died)
+		w.session.fail(fmt.Errorf("%w: %w", errWorkerGone, orExited(died)))
+		w.stop(errWorkerGone)
 		// Its last words may be why it is gone, and what waits for done may end the supervisor.
 		printed := make(chan struct{})
 		go func() {
@@ -277,6 +282,9 @@ func (w *worker) waitForSlot(ctx context.Context) error {
 	}
 	return nil
 }
+
+// retire has another worker take its place.
+func (w *worker) retire() { w.stop(errRetired) }
 
 // end stops the worker: once nobody waits for one of its calls, or ctx is done,
 // it is asked to exit, and killed if it does not.
