@@ -26,6 +26,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -102,13 +103,10 @@ func (inv *invocation) memory() float64 {
 func (r *Runtime) invoke(w http.ResponseWriter, req *http.Request) {
 	inv := r.newInvocation(req)
 	w.Header().Set(correlationHeader, inv.info.correlation)
-	if r.draining.Load() {
-		w.Header().Set("Connection", "close")
-	}
 	ctx, cancel := context.WithDeadlineCause(req.Context(), inv.deadline, errDeadline)
 	defer cancel()
 
-	out := &statusWriter{ResponseWriter: w}
+	out := &statusWriter{ResponseWriter: w, draining: &r.draining}
 	err := r.answer(ctx, out, inv)
 	var failed *httpError
 	if err != nil {
@@ -125,15 +123,20 @@ func (r *Runtime) invoke(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// statusWriter remembers the status that was sent.
+// statusWriter remembers the status that was sent. While the runtime drains it has the client make its next request
+// elsewhere, also where this one came before.
 type statusWriter struct {
 	http.ResponseWriter
-	status int
+	status   int
+	draining *atomic.Bool
 }
 
 func (w *statusWriter) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
+	}
+	if w.draining.Load() {
+		w.Header().Set("Connection", "close")
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

@@ -53,6 +53,7 @@ type Runtime struct {
 	metrics *metrics
 	pool    *pool
 
+	arrivals arrivals
 	warm     atomic.Bool // a request has come
 	draining atomic.Bool
 	waiting  atomic.Int64
@@ -125,7 +126,8 @@ func (r *Runtime) Run(ctx context.Context) error {
 		return errors.Join(err, r.terminated(err), ignoreDeadline(server.Shutdown(grace)))
 	case <-ctx.Done():
 	}
-	r.drain()
+	r.drain(listener)
+	<-served
 	err := server.Shutdown(context.Background())
 	stopPool()
 	return errors.Join(err, <-pooled)
@@ -142,21 +144,26 @@ func (r *Runtime) newServer(base context.Context) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(r.log, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnState:         r.arrivals.observe,
 	}
 }
 
-// drain waits until no new requests come.
-func (r *Runtime) drain() {
+// drain waits until no new requests come, and no connection may bring one.
+func (r *Runtime) drain(listener net.Listener) {
 	r.draining.Store(true)
-	end := time.After(lameDuck)
-	for seen := int64(-1); seen != r.requests.Load(); {
+	quiet, cancel := context.WithTimeout(context.Background(), lameDuck)
+	defer cancel()
+	for seen := int64(-1); seen != r.requests.Load() && quiet.Err() == nil; {
 		seen = r.requests.Load()
 		select {
 		case <-time.After(quietPeriod):
-		case <-end:
-			return
+		case <-quiet.Done():
 		}
 	}
+	_ = listener.Close() // the server would, but it drops what has been accepted and not read
+	settled, cancel := context.WithTimeout(context.Background(), lameDuck)
+	defer cancel()
+	r.arrivals.settle(settled)
 }
 
 // terminated leaves the reason where Kubernetes looks for it.
