@@ -18,18 +18,13 @@ package runtime_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
@@ -128,203 +123,47 @@ func copyAll(t *testing.T, from, to string) {
 	}
 }
 
-// goLog is the log of a function, to be read while it is written.
-type goLog struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *goLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *goLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// goFunction is a function under the supervisor.
-type goFunction struct {
-	url  string
-	log  *goLog
-	stop func() error
-}
-
-func runGo(t *testing.T, fixture, handler string, change func(*runtime.Options)) *goFunction {
+func goOptions(t *testing.T, fixture, handler string) runtime.Options {
 	t.Helper()
+	o := optionsOf(t, "go", handler, "go", t.TempDir())
 	dir, output, err := buildGo(t, goPlan(t, fixture, handler))
 	if err != nil {
 		t.Fatalf("failed to build: %v\n%s", err, output)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &goFunction{url: "http://" + listener.Addr().String(), log: &goLog{}}
-	o := runtime.Options{
-		Listener: listener, Name: "fn", Namespace: "ns", Language: "go", Handler: handler,
-		WorkerDir: dir, FunctionDir: t.TempDir(), Timeout: time.Minute, MaxBodyBytes: 1 << 20, CancelGrace: time.Minute, Output: f.log,
-	}
-	if change != nil {
-		change(&o)
-	}
-	r, err := runtime.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
-	f.stop = sync.OnceValue(func() error {
-		cancel()
-		return <-done
-	})
-	t.Cleanup(func() {
-		if err := f.stop(); err != nil {
-			t.Error("Run() =", err)
-		}
-	})
-	return f
+	o.WorkerDir = dir
+	return o
 }
 
-// send sends a request and returns the reply with its body.
-func (f *goFunction) send(t *testing.T, method, path, body string, header ...string) (answer, string) {
+func runGo(t *testing.T, fixture, handler string) *function {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, f.url+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal("failed to read the reply:", err)
-	}
-	return answer{resp.StatusCode, resp.Header}, string(b)
+	o := goOptions(t, fixture, handler)
+	return serve(t, &o)
 }
 
 const asJSON, goTrace = "application/json", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-func TestGoContract(t *testing.T) {
-	f := runGo(t, "rows", "main.Handler", nil)
-	binary := []string{"Content-Type", asJSON, "Ce-Specversion", "1.0", "Ce-Id", "7", "Ce-Type", "order", "Ce-Source", "/s"}
-	without := func(name string) []string {
-		var header []string
-		for i := 0; i < len(binary); i += 2 {
-			if binary[i] != name {
-				header = append(header, binary[i], binary[i+1])
-			}
-		}
-		return header
-	}
-	plain := []string{"Content-Type", asJSON}
-	for name, tc := range map[string]struct {
-		method, path, body string
-		header             []string
-		status             int
-		reply              string
-		want               []string // headers
-	}{
-		"nothing":          {"POST", "/", `{}`, plain, 204, "", nil},
-		"no body":          {"GET", "/", "", nil, 204, "", nil},
-		"text":             {"POST", "/", `{"do":"text"}`, plain, 200, "text", []string{"Content-Type", "text/plain; charset=utf-8"}},
-		"object":           {"POST", "/", `{"do":"object","x":41}`, plain, 200, `{"x":42}`, []string{"Content-Type", asJSON}},
-		"number":           {"POST", "/", `{"do":"number"}`, plain, 200, "42", []string{"Content-Type", asJSON}},
-		"bytes":            {"POST", "/", `{"do":"bytes"}`, plain, 200, "\xff", []string{"Content-Type", "application/octet-stream"}},
-		"status":           {"POST", "/", `{"do":"status"}`, plain, 201, "made", []string{"X-Order", "7"}},
-		"sub-path, PUT":    {"PUT", "/a/b", `{"do":"about"}`, append(plain, "Traceparent", goTrace), 200, "PUT /a/b <nil> 0af7651916cd43dd8448eb211c80319c", nil},
-		"not declared":     {"POST", "/", `{"do":"text"}`, nil, 200, "text", nil},
-		"error":            {"POST", "/", `{"do":"fly"}`, plain, 500, `{"error":{"code":"HandlerError","message":"cannot fly","retryable":true}}`, nil},
-		"error's status":   {"POST", "/", `{"do":"not found"}`, plain, 404, `{"error":{"code":"HandlerError","message":"no such order","retryable":false}}`, nil},
-		"panic":            {"POST", "/", `{"do":"panic"}`, plain, 500, `{"error":{"code":"HandlerError","message":"panic: broken","retryable":true}}`, nil},
-		"invalid JSON":     {"POST", "/", `{"do":`, plain, 400, `{"error":{"code":"InvalidData","message":"the data is not JSON of what the handler takes: unexpected end of JSON input","retryable":false}}`, nil},
-		"event":            {"POST", "/", `{"do":"object"}`, binary, 200, `{"x":1}`, []string{"Ce-Type", "io.knative.lambda.response.success", "Ce-Causationid", "7", "Ce-Subject", ""}},
-		"event, nothing":   {"POST", "/", `{}`, binary, 204, "", nil},
-		"event, its own":   {"POST", "/", `{"do":"event","x":1}`, binary, 200, "1", []string{"Ce-Type", "made", "Ce-Id", "8"}},
-		"event, context":   {"POST", "/", `{"do":"about"}`, binary, 200, "POST / order", nil},
-		"event, no source": {"POST", "/", `{}`, without("Ce-Source"), 400, "", nil},
-		"event, version":   {"POST", "/", `{}`, append(without("Ce-Specversion"), "Ce-Specversion", "9.9"), 400, "", nil},
-		"structured": {
-			"POST", "/", `{"specversion":"1.0","id":"7","type":"order","source":"/s","data":{"do":"about"}}`,
-			[]string{"Content-Type", "application/cloudevents+json"},
-			200, "POST / order", nil,
-		},
-		"batch": {
-			"POST", "/", `[{"specversion":"1.0","id":"7","type":"order","source":"/s","data":{"do":"nothing"}}]`,
-			[]string{"Content-Type", "application/cloudevents-batch+json"},
-			204, "", nil,
-		},
-		"killed": {"POST", "/", `{"do":"exit"}`, plain, 502, "", nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			resp, body := f.send(t, tc.method, tc.path, tc.body, tc.header...)
-			if resp.StatusCode != tc.status || tc.reply != "" && strings.TrimSpace(body) != strings.TrimSpace(tc.reply) {
-				t.Errorf("%d %q, want %d %q", resp.StatusCode, body, tc.status, tc.reply)
-			}
-			for i := 0; i < len(tc.want); i += 2 {
-				if got := resp.Header.Get(tc.want[i]); got != tc.want[i+1] {
-					t.Errorf("%s = %q, want %q", tc.want[i], got, tc.want[i+1])
-				}
-			}
-		})
-	}
-	if _, metrics := f.send(t, "GET", "/metrics", ""); !strings.Contains(metrics, "HandlerError") {
-		t.Errorf("the metrics do not count the errors:\n%s", metrics)
-	}
-}
-
 func TestGoLog(t *testing.T) {
-	f := runGo(t, "rows", "main.Handler", nil)
+	f := runGo(t, "rows", "main.Handler")
 	f.send(t, "POST", "/", `{"do":"log","x":41}`, "Content-Type", asJSON, "Traceparent", goTrace)
 	f.send(t, "POST", "/", `{"do":"panic"}`, "Content-Type", asJSON)
-	if err := f.stop(); err != nil {
-		t.Error("Run() =", err)
-	}
-	lines := map[string]map[string]any{}
-	for text := range strings.Lines(f.log.String()) {
-		line := map[string]any{}
-		if err := json.Unmarshal([]byte(text), &line); err != nil {
-			t.Fatalf("line %q: %v", text, err)
-		}
-		lines[line["message"].(string)] = line
-	}
-	if got := lines["printed"]["stream"]; got != "stdout" {
+	if got := f.log.await(t, "printed").Stream; got != "stdout" {
 		t.Errorf("stream = %v", got)
 	}
-	if lines["logged"] == nil {
-		t.Errorf("what package log wrote is not in the log:\n%s", f.log)
-	}
-	structured := lines["structured"]
-	if structured["trace_id"] != "0af7651916cd43dd8448eb211c80319c" || structured["invocationId"] == nil {
+	f.log.await(t, "logged")
+	structured := f.log.await(t, "structured")
+	if structured.TraceID != "0af7651916cd43dd8448eb211c80319c" || structured.InvocationID == "" {
 		t.Errorf("the line carries no ids: %v", structured)
 	}
-	if fields, _ := structured["fields"].(map[string]any); fields["x"] != 41.0 {
-		t.Errorf("fields = %v", structured["fields"])
+	if got := structured.Fields["x"]; got != 41.0 {
+		t.Errorf("fields = %v", structured.Fields)
 	}
-	if stack, _ := lines["panic: broken"]["stack"].(string); !strings.Contains(stack, "main.Handler") || !strings.HasPrefix(stack, "main.Handler") {
+	if stack := f.log.await(t, "panic: broken").Stack; !strings.HasPrefix(stack, "main.Handler") {
 		t.Errorf("stack = %s", stack)
 	}
 }
 
-func TestGoDeadline(t *testing.T) {
-	f := runGo(t, "rows", "main.Handler", func(o *runtime.Options) { o.Timeout = time.Second })
-	resp, body := f.send(t, "POST", "/", `{"do":"wait"}`, "Content-Type", asJSON)
-	if resp.StatusCode != http.StatusGatewayTimeout {
-		t.Errorf("%d %s", resp.StatusCode, body)
-	}
-}
-
 func TestGoHTTPHandler(t *testing.T) {
-	f := runGo(t, "web", "main.Handler", nil)
+	f := runGo(t, "web", "main.Handler")
 	resp, body := f.send(t, "PUT", "/orders/7?from=me", "a pen")
 	if resp.StatusCode != http.StatusCreated || body != "a pen of me" || resp.Header.Get("X-Order") != "7" {
 		t.Errorf("%d %q %v", resp.StatusCode, body, resp.Header)
@@ -344,7 +183,7 @@ func TestGoHTTPHandler(t *testing.T) {
 
 // A handler in a folder, and a module that the function depends on.
 func TestGoPackages(t *testing.T) {
-	f := runGo(t, "packages", "orders.Total", nil)
+	f := runGo(t, "packages", "orders.Total")
 	_, body := f.send(t, "POST", "/", `{"price":10}`, "Content-Type", asJSON, "Ce-Specversion", "1.0", "Ce-Id", "7", "Ce-Type", "order", "Ce-Source", "/s")
 	if body != `{"id":"7","source":"/s","total":12}` {
 		t.Errorf("body = %s", body)
@@ -388,25 +227,13 @@ func TestGoBuildIsReproducible(t *testing.T) {
 
 // A function that dies as it starts is not ready, and says why.
 func TestGoDiesAtStart(t *testing.T) {
-	dir, output, err := buildGo(t, goPlan(t, "crash", "main.Handler"))
-	if err != nil {
-		t.Fatalf("failed to build: %v\n%s", err, output)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := &goLog{}
-	r, err := runtime.New(runtime.Options{
-		Listener: listener, Language: "go", Handler: "main.Handler", WorkerDir: dir, FunctionDir: dir, Timeout: time.Minute, Output: log,
-	})
+	o := goOptions(t, "crash", "main.Handler")
+	r, err := runtime.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), `cannot load handler "main.Handler"`) {
 		t.Errorf("Run() = %v", err)
 	}
-	if !strings.Contains(log.String(), "panic: no table") {
-		t.Errorf("the log does not say why:\n%s", log)
-	}
+	o.Output.(*functionLog).await(t, "panic: no table")
 }

@@ -22,13 +22,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -37,159 +35,14 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime"
 )
 
-// nodeLine is what the tests look at in a line of the log.
-type nodeLine struct {
-	Level        string         `json:"level"`
-	Message      string         `json:"message"`
-	InvocationID string         `json:"invocationId"`
-	TraceID      string         `json:"trace_id"` //nolint:tagliatelle // as collectors expect it
-	Stream       string         `json:"stream"`
-	Stack        string         `json:"stack"`
-	Fields       map[string]any `json:"fields"`
-}
-
-// nodeLog collects a log and wakes who waits for a line.
-type nodeLog struct {
-	mu      sync.Mutex
-	changed *sync.Cond
-	lines   []nodeLine
-}
-
-func (l *nodeLog) Write(p []byte) (int, error) {
-	var n nodeLine
-	if err := json.Unmarshal(p, &n); err != nil {
-		return 0, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, n)
-	l.changed.Broadcast()
-	return len(p), nil
-}
-
-// await returns the first line with the message.
-func (l *nodeLog) await(t *testing.T, message string) nodeLine {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.changed.Broadcast()
-	})()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for {
-		for _, line := range l.lines {
-			if line.Message == message {
-				return line
-			}
-		}
-		if ctx.Err() != nil {
-			t.Errorf("there is no line %q in the log: %v", message, l.lines)
-			return nodeLine{}
-		}
-		l.changed.Wait()
-	}
-}
-
-// nodeFunction is a function that is served.
-type nodeFunction struct {
-	url string
-	log *nodeLog
-}
-
-// nodeOptions are those of a function in dir.
 func nodeOptions(t *testing.T, dir string) runtime.Options {
 	t.Helper()
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Fatal("Node.js is needed:", err)
-	}
-	log := &nodeLog{}
-	log.changed = sync.NewCond(&log.mu)
-	worker, err := filepath.Abs("workers/nodejs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() }) // where nobody has served
-	return runtime.Options{
-		Listener: listener, Name: "fn", Namespace: "ns", Language: "nodejs", Handler: "index.handler",
-		WorkerDir: worker, FunctionDir: dir, DepsDir: t.TempDir(), Timeout: time.Minute, Output: log,
-	}
-}
-
-func serveNode(t *testing.T, o *runtime.Options) *nodeFunction {
-	t.Helper()
-	r, err := runtime.New(*o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Error("Run() =", err)
-		}
-	})
-	return &nodeFunction{url: "http://" + o.Listener.Addr().String(), log: o.Output.(*nodeLog)}
-}
-
-// answer is a reply without its body, which has been read.
-type answer struct {
-	StatusCode int
-	Header     http.Header
-}
-
-// send sends a request and returns the reply with its body.
-func (f *nodeFunction) send(t *testing.T, method, path, body string, header ...string) (answer, string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, f.url+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal("failed to read the reply:", err)
-	}
-	return answer{resp.StatusCode, resp.Header}, string(b)
-}
-
-// folder makes a function's folder of these files, by their paths.
-func folder(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range files {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
+	return optionsOf(t, "nodejs", "index.handler", "node", dir)
 }
 
 func TestNodeReplies(t *testing.T) {
 	o := nodeOptions(t, "testdata/nodejs")
-	f := serveNode(t, &o)
+	f := serve(t, &o)
 	const (
 		jsonType, textType, byteType = "application/json", "text/plain; charset=utf-8", "application/octet-stream"
 		linesType                    = "application/x-ndjson"
@@ -269,7 +122,7 @@ func TestNodeReplies(t *testing.T) {
 
 func TestNodeErrors(t *testing.T) {
 	o := nodeOptions(t, "testdata/nodejs")
-	f := serveNode(t, &o)
+	f := serve(t, &o)
 	for _, tt := range []struct {
 		function string
 		status   int
@@ -315,7 +168,7 @@ func TestNodeErrors(t *testing.T) {
 
 func TestNodeContext(t *testing.T) {
 	o := nodeOptions(t, "testdata/nodejs")
-	f := serveNode(t, &o)
+	f := serve(t, &o)
 	const trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 	for _, tt := range []struct {
 		name   string
@@ -361,7 +214,7 @@ func TestNodeContext(t *testing.T) {
 
 func TestNodeEvents(t *testing.T) {
 	o := nodeOptions(t, "testdata/nodejs")
-	f := serveNode(t, &o)
+	f := serve(t, &o)
 	header := []string{"Ce-Specversion", "1.0", "Ce-Id", "e-1", "Ce-Type", "t", "Ce-Source", "/s", "Content-Type", "application/json"}
 	for _, tt := range []struct {
 		function, ceType, shard, body string
@@ -387,7 +240,7 @@ func TestNodeEvents(t *testing.T) {
 
 func TestNodeLog(t *testing.T) {
 	o := nodeOptions(t, "testdata/nodejs")
-	f := serveNode(t, &o)
+	f := serve(t, &o)
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	resp, body := f.send(t, http.MethodPost, "/log", "", "Traceparent", "00-"+trace+"-00f067aa0ba902b7-01")
 	if resp.StatusCode != http.StatusNoContent {
@@ -397,7 +250,7 @@ func TestNodeLog(t *testing.T) {
 	if id == "" {
 		t.Error("a line has no invocation")
 	}
-	for _, want := range []nodeLine{
+	for _, want := range []logLine{
 		{Level: "INFO", Message: "first", Stream: "stdout"},
 		{Level: "INFO", Message: "second", Stream: "stdout"},
 		{Level: "INFO", Message: "to stderr", Stream: "stderr"},
@@ -436,7 +289,7 @@ func TestNodeLog(t *testing.T) {
 
 func TestNodeCancellation(t *testing.T) {
 	o := nodeOptions(t, "testdata/nodejs")
-	f := serveNode(t, &o)
+	f := serve(t, &o)
 	for _, tt := range []struct{ function, began, ended string }{
 		{"aborted", "waiting", "aborted"},
 		{"endless", "", "closed"},
@@ -473,7 +326,7 @@ func TestNodeCancellation(t *testing.T) {
 
 func TestNodeWorkerDies(t *testing.T) {
 	o := nodeOptions(t, "testdata/nodejs")
-	f := serveNode(t, &o)
+	f := serve(t, &o)
 	if resp, body := f.send(t, http.MethodPost, "/exit", ""); resp.StatusCode != http.StatusBadGateway {
 		t.Errorf("status = %d, want 502: %s", resp.StatusCode, body)
 	}
@@ -488,7 +341,7 @@ func TestNodeWorkerDies(t *testing.T) {
 func TestNodeWorkerHangs(t *testing.T) {
 	o := nodeOptions(t, "testdata/nodejs")
 	o.Timeout, o.CancelGrace = 2*time.Second, 100*time.Millisecond
-	f := serveNode(t, &o)
+	f := serve(t, &o)
 	f.send(t, http.MethodPost, "/number", "") // else the time to start counts
 	if resp, body := f.send(t, http.MethodPost, "/spin", ""); resp.StatusCode != http.StatusGatewayTimeout {
 		t.Errorf("status = %d, want 504: %s", resp.StatusCode, body)
@@ -525,7 +378,7 @@ func TestNodeHandlers(t *testing.T) {
 			t.Parallel()
 			o := nodeOptions(t, folder(t, tt.files))
 			o.Handler = tt.handler
-			f := serveNode(t, &o)
+			f := serve(t, &o)
 			if resp, body := f.send(t, http.MethodPost, "/", ""); body != tt.want {
 				t.Errorf("got %d %q, want %q", resp.StatusCode, body, tt.want)
 			}
@@ -558,7 +411,7 @@ func TestNodeFunc(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			o := nodeOptions(t, folder(t, map[string]string{"index.js": tt.code}))
-			f := serveNode(t, &o)
+			f := serve(t, &o)
 			resp, body := f.send(t, http.MethodPost, "/?q=1", `{"a":1}`, append(tt.header, "Content-Type", "application/json")...)
 			if resp.StatusCode != tt.status || tt.want != "" && body != tt.want {
 				t.Errorf("got %d %q, want %d %q", resp.StatusCode, body, tt.status, tt.want)
@@ -568,8 +421,8 @@ func TestNodeFunc(t *testing.T) {
 	t.Run("shutdown", func(t *testing.T) {
 		o := nodeOptions(t, folder(t, map[string]string{"index.js": "module.exports = { handle: () => 1, shutdown: () => console.log('shut down') };"}))
 		// The function ends with the inner test.
-		t.Run("serve", func(t *testing.T) { serveNode(t, &o).send(t, http.MethodGet, "/", "") })
-		o.Output.(*nodeLog).await(t, "shut down")
+		t.Run("serve", func(t *testing.T) { serve(t, &o).send(t, http.MethodGet, "/", "") })
+		o.Output.(*functionLog).await(t, "shut down")
 	})
 }
 
@@ -590,7 +443,7 @@ func TestNodeTypeScript(t *testing.T) {
 		}
 		return
 	}
-	f := serveNode(t, &o)
+	f := serve(t, &o)
 	if resp, body := f.send(t, http.MethodPost, "/", `{"id": 7}`, "Content-Type", "application/json"); body != "7" {
 		t.Errorf("got %d %q, want 7", resp.StatusCode, body)
 	}

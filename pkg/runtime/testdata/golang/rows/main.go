@@ -21,9 +21,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"log/slog"
 	"os"
+	"strings"
+	"syscall"
+	"testing/iotest"
+	"time"
 )
 
 type order struct {
@@ -52,14 +57,35 @@ func Handler(ctx context.Context, in order) (any, error) {
 		return map[string]int{"x": in.X + 1}, nil
 	case "number":
 		return 42, nil
+	case "empty":
+		return "", nil
+	case "array":
+		return []int{1, 2}, nil
+	case "zero":
+		return 0, nil
+	case "false":
+		return false, nil
 	case "bytes":
 		return []byte("\xff"), nil
+	case "bad status":
+		return reply{99, nil, nil}, nil
+	case "unencodable":
+		return func() {}, nil
+	case "stream":
+		return io.MultiReader(strings.NewReader("one "), strings.NewReader("two")), nil
+	case "broken stream":
+		return io.MultiReader(strings.NewReader("one"), iotest.ErrReader(errors.New("half way"))), nil
+	case "memory":
+		return strings.Repeat("z", in.X<<20), nil
+	case "sleep":
+		time.Sleep(time.Duration(in.X) * time.Second)
+		return "slept", nil
 	case "status":
 		return reply{201, map[string]string{"X-Order": "7"}, "made"}, nil
 	case "event":
 		return map[string]any{"specversion": "1.0", "type": "made", "id": "8", "source": "/orders", "data": in.X}, nil
 	case "about":
-		return fmt.Sprintf("%v %v %v %v", ctx.Value("method"), ctx.Value("path"), ctx.Value("type"), ctx.Value("traceId")), nil
+		return fmt.Sprint(ctx.Value("method"), " ", ctx.Value("path"), " ", orNone(ctx.Value("type")), " ", orNone(ctx.Value("traceId"))), nil
 	case "log":
 		fmt.Println("printed")
 		log.Print("logged")
@@ -70,10 +96,19 @@ func Handler(ctx context.Context, in order) (any, error) {
 		return nil, ctx.Err()
 	case "exit":
 		os.Exit(3)
+	case "kill":
+		return nil, syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "panic":
 		panic("broken")
 	case "not found":
 		return nil, notFound{errors.New("no such order")}
 	}
 	return nil, errors.New("cannot " + in.Do)
+}
+
+func orNone(v any) any {
+	if v == nil || v == "" {
+		return "none"
+	}
+	return v
 }
