@@ -158,7 +158,11 @@ func (s *session) deliver(f *protocol.Frame) error {
 	if c == nil {
 		return fmt.Errorf("%w: type %d on stream %d, which is not open", protocol.ErrMalformed, f.Type, f.Stream)
 	}
-	return c.deliver(f)
+	err := c.deliver(f)
+	if err != nil {
+		c.fail(errWorkerGone) // it may have left the calls already that fail with the session
+	}
+	return err
 }
 
 // close makes open fail, and drained close once nobody waits for a call.
