@@ -53,7 +53,20 @@ type metrics struct {
 	coldStarts atomic.Uint64
 	byType     [len(errorTypes)]atomic.Uint64
 	counts     [len(buckets) + 1]atomic.Uint64
+	exemplars  [len(buckets) + 1]atomic.Pointer[exemplar] // the last of each bucket that was traced
 	sumNanos   atomic.Int64
+}
+
+// exemplar leads from a bucket to a trace.
+type exemplar struct {
+	traceID, spanID string
+	took            time.Duration
+	at              time.Time
+}
+
+// String returns the exemplar as OpenMetrics writes it after a sample.
+func (e *exemplar) String() string {
+	return fmt.Sprintf(` # {trace_id="%s",span_id="%s"} %v %.3f`, e.traceID, e.spanID, e.took.Seconds(), float64(e.at.UnixMilli())/1000)
 }
 
 func newMetrics(function, namespace string) *metrics {
@@ -70,6 +83,9 @@ func (m *metrics) observe(inv *invocation, status int, failed *httpError) {
 		i++
 	}
 	m.counts[i].Add(1)
+	if inv.info.traceID != "" {
+		m.exemplars[i].Store(&exemplar{inv.info.traceID, inv.info.spanID, took, time.Now()})
+	}
 	if inv.cold {
 		m.coldStarts.Add(1)
 	}
@@ -114,6 +130,16 @@ func (m *metrics) encode(open bool) []byte {
 	sample := func(name, labels string, value uint64) {
 		fmt.Fprintf(&b, "%s%s{%s%s} %d\n", metricPrefix, name, m.labels, labels, value)
 	}
+	bucket := func(i int, count uint64) {
+		bound, last := math.Inf(1), ""
+		if i < len(buckets) {
+			bound = buckets[i]
+		}
+		if e := m.exemplars[i].Load(); open && e != nil {
+			last = e.String()
+		}
+		fmt.Fprintf(&b, "%sduration_seconds_bucket{%s,le=\"%s\"} %d%s\n", metricPrefix, m.labels, formatBound(bound), count, last)
+	}
 	family("invocations_total", "counter", "Requests to the function, by outcome.")
 	sample("invocations_total", `,status="success"`, m.successes.Load())
 	sample("invocations_total", `,status="error"`, m.errors.Load())
@@ -122,11 +148,7 @@ func (m *metrics) encode(open bool) []byte {
 	var count uint64
 	for i := range m.counts {
 		count += m.counts[i].Load()
-		bound := math.Inf(1)
-		if i < len(buckets) {
-			bound = buckets[i]
-		}
-		sample("duration_seconds_bucket", `,le="`+formatBound(bound)+`"`, count)
+		bucket(i, count)
 	}
 	fmt.Fprintf(&b, "%sduration_seconds_sum{%s} %v\n", metricPrefix, m.labels, time.Duration(m.sumNanos.Load()).Seconds())
 	sample("duration_seconds_count", "", count)
