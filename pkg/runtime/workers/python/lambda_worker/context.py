@@ -33,45 +33,46 @@ class Context:
             self._parsed = loads(self._raw.decode())
         return self._parsed
 
-    def _attribute(self, name):
+    def attribute(self, name):
+        """An attribute of the event by its name in CloudEvents, or None."""
         return self._meta.get("event", {}).get(name)
 
     @property
     def id(self):
         """The id of the event, or of the invocation where there is no event."""
-        return self._attribute("id") or self._meta["invocation"]
+        return self.attribute("id") or self._meta["invocation"]
 
     @property
     def type(self):
         """The type of the event; None for a plain request, as all its kind."""
-        return self._attribute("type")
+        return self.attribute("type")
 
     @property
     def source(self):
-        return self._attribute("source")
+        return self.attribute("source")
 
     @property
     def subject(self):
-        return self._attribute("subject")
+        return self.attribute("subject")
 
     @property
     def time(self):
         """When the event happened, as RFC 3339 text."""
-        return self._attribute("time")
+        return self.attribute("time")
 
     @property
     def data_schema(self):
-        return self._attribute("dataschema")
+        return self.attribute("dataschema")
 
     @property
     def extensions(self):
         """The extension attributes of the event."""
-        return self._attribute("extensions") or {}
+        return self.attribute("extensions") or {}
 
     @property
     def content_type(self):
         """The media type of the data."""
-        return self._attribute("datacontenttype") or self.headers.get("content-type")
+        return self.attribute("datacontenttype") or self.headers.get("content-type")
 
     @property
     def headers(self):

@@ -20,6 +20,7 @@ from .values import InvalidData, InvalidReply
 
 _WORKER_DIR = os.path.dirname(os.path.abspath(__file__))
 _IMPORT_MACHINERY = "<frozen importlib"
+_LIBRARY = os.path.dirname(os.__file__)
 
 
 def describe_load(error, function_dir):
@@ -64,12 +65,18 @@ def _summary(error):
 def _place(error):
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno or 0
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_users(f.filename)]
+    frames = [f for f in traceback.extract_tb(error.__traceback__)
+              if _is_users(f.filename) and not _is_library(f.filename)]
     return (frames[-1].filename, frames[-1].lineno) if frames else (None, 0)
 
 
 def _is_users(filename):
     return not filename.startswith(_IMPORT_MACHINERY) and not filename.startswith(_WORKER_DIR)
+
+
+def _is_library(filename):
+    """Reports whether a file comes with the language."""
+    return filename.startswith(_LIBRARY) and "-packages" not in filename
 
 
 def _stack(error):

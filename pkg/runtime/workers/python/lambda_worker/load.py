@@ -19,8 +19,21 @@ import sys
 _COROUTINE, _ASYNC_GENERATOR, _VARARGS = 0x80, 0x200, 0x04
 
 
+class App:
+    """An application of the web in the place of the user's function."""
+
+    arguments, raw = 2, True
+
+    def __init__(self, name, function, asynchronous):
+        self.name = name
+        self.function = function
+        self.asynchronous = asynchronous
+
+
 class Handler:
     """The user's function."""
+
+    raw = False  # whether it takes the body as it came
 
     def __init__(self, name, function):
         self.name = name
@@ -62,15 +75,34 @@ def find(name):
     module_name = module_name or "main"
     __import__(module_name)
     module = sys.modules[module_name]
-    tried = []
-    for candidate in (function_name, "handler", "main"):
+    if "functions_framework" in sys.modules:
+        from . import web
+        return App("%s.%s" % (module_name, function_name), web.Wsgi(web.framework_app(module, function_name)), False)
+    names = list(dict.fromkeys((function_name, "handler", "main")))
+    for candidate in names + ["app", "application", "new", "handle"]:  # the last by other conventions
         function = getattr(module, candidate, None)
         if callable(function):
-            return Handler("%s.%s" % (module_name, candidate), function)
-        if candidate not in tried:
-            tried.append(candidate)
-    raise LookupError("module %r has no function %s" % (module_name, ", ".join(map(repr, tried[:-1])) +
-                                                        " or %r" % tried[-1]))
+            return _handler("%s.%s" % (module_name, candidate), candidate, function)
+    raise LookupError("module %r has no function %s" % (module_name, ", ".join(map(repr, names[:-1])) +
+                                                        " or %r" % names[-1]))
+
+
+def _handler(name, candidate, function):
+    """Returns the Handler, or the App, that a function is."""
+    start = stop = None
+    if candidate == "new" and _arguments(function) == 0:  # as knative func has it
+        instance = function()
+        start, stop = getattr(instance, "start", None), getattr(instance, "stop", None)
+        function = instance.handle
+    code, bound = _code(function)
+    arguments = code.co_varnames[bound:code.co_argcount] if code else ()
+    if arguments[1:] == ("receive", "send") or arguments[1:] == ("start_response",) or code is None:
+        from . import web
+        if web.is_asgi(function):
+            return App(name, web.Asgi(function, start, stop), True)
+        if web.is_wsgi(function):
+            return App(name, web.Wsgi(function), False)
+    return Handler(name, function)
 
 
 def _code(function):

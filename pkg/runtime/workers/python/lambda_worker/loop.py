@@ -37,6 +37,10 @@ class Loop:
     async def _serve(self):
         loop = asyncio.get_running_loop()
         self._closing = loop.create_future()
+        app = self._worker.handler.function
+        if self._worker.handler.raw:
+            await app.start()
+        self._worker.ready(self.limit)
         loop.add_reader(self._worker.channel, self._readable, loop)
         try:
             await self._closing
@@ -45,6 +49,8 @@ class Loop:
         tasks = [call.task for call in self._worker.streams.values()]
         if tasks:
             await asyncio.wait(tasks)
+        if self._worker.handler.raw:
+            await app.stop()
 
     def _readable(self, loop):
         channel = self._worker.channel

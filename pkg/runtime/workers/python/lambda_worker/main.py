@@ -18,7 +18,7 @@ import sys
 
 from . import load
 from .output import Output
-from .protocol import HELLO, LOAD_ERROR, READY, STDERR, STDOUT, VERSION, Channel
+from .protocol import HELLO, LOAD_ERROR, STDERR, STDOUT, VERSION, Channel
 from .threads import Threads
 from .values import dumps
 from .worker import Worker
@@ -36,13 +36,14 @@ def main():
     sys.stdout, sys.stderr = outputs
     worker = Worker(channel, outputs)
     try:
-        serving = _load(worker)
+        _load(worker).serve()
     except BaseException as e:  # SystemExit of the user's module, too
+        if worker.is_ready:
+            raise
         from . import errors
         function_dir = os.environ["LAMBDA_FUNCTION_DIR"]
         channel.send(LOAD_ERROR, meta=dumps(errors.describe_load(e, function_dir)).encode("utf-8", "replace"))
         sys.exit(1)
-    serving.serve()
 
 
 def _load(worker):
@@ -53,8 +54,5 @@ def _load(worker):
         log.install(worker.channel)
     if handler.asynchronous:
         from .loop import Loop
-        serving = Loop(worker)
-    else:
-        serving = Threads(worker, int(os.environ.get("LAMBDA_CONCURRENCY") or 0))
-    worker.channel.send(READY, meta=dumps({"handler": handler.name, "concurrency": serving.limit}).encode())
-    return serving
+        return Loop(worker)
+    return Threads(worker, int(os.environ.get("LAMBDA_CONCURRENCY") or 0))

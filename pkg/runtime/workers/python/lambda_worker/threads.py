@@ -57,6 +57,7 @@ class Threads:
 
     def serve(self):
         """Returns when the supervisor wants it and all requests are done."""
+        self._worker.ready(self.limit)
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
         self._run()
         for thread in self._started:

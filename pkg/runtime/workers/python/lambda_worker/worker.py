@@ -14,7 +14,7 @@
 """What serving has in common, whether with threads or with an event loop."""
 
 from .context import Context
-from .protocol import CANCEL, DATA, END, FAIL, GRANT, INITIAL_WINDOW, REQUEST, RESPONSE, WINDOW
+from .protocol import CANCEL, DATA, END, FAIL, GRANT, INITIAL_WINDOW, READY, REQUEST, RESPONSE, WINDOW
 from .values import decode, dumps, encode_item, is_stream, loads
 
 _CHUNK = 64 << 10
@@ -38,6 +38,7 @@ class Worker:
     def __init__(self, channel, outputs):
         self.channel = channel
         self.handler = None
+        self.is_ready = False
         self.streams = {}  # what can be cancelled or granted to
         self._partial = {}
         self._outputs = outputs
@@ -67,12 +68,17 @@ class Worker:
             self.streams[stream].grant(GRANT.unpack(body)[0])
         return None
 
+    def ready(self, limit):
+        """Says that requests may come, and how many at once."""
+        self.is_ready = True
+        self.channel.send(READY, meta=dumps({"handler": self.handler.name, "concurrency": limit}).encode())
+
     def call(self, request):
         """Calls the handler and returns what it returns."""
         handler = self.handler
         if handler.arguments == 0:
             return handler.function()
-        data = decode(request.kind, request.body)
+        data = request.body if handler.raw else decode(request.kind, request.body)
         if handler.arguments == 1:
             return handler.function(data)
         return handler.function(data, Context(self.channel, request.meta))
