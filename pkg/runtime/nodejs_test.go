@@ -488,3 +488,97 @@ func TestNodeLoadErrors(t *testing.T) {
 		})
 	}
 }
+
+const nodeServer = `
+const http = require('http');
+exports.app = http.createServer(async (req, res) => {
+  console.log('served', req.url);
+  const chunks = [];
+  for await (const chunk of req) chunks.push(chunk);
+  const body = Buffer.concat(chunks);
+  switch (req.url) {
+    case '/throw':
+      throw new Error('broken');
+    case '/stream':
+      for (let i = 0; i < 100; i++) res.write('z'.repeat(10000));
+      res.end();
+      break;
+    case '/event':
+      res.setHeader('ce-specversion', '1.0').setHeader('ce-type', 'made').setHeader('ce-source', '/me').setHeader('ce-id', '8');
+      res.setHeader('content-type', 'text/plain').end(req.headers['ce-type'] + ' ' + req.headers['content-type'] + ' ' + body);
+      break;
+    case '/structured':
+      res.setHeader('content-type', 'application/cloudevents+json; charset=utf-8');
+      res.end('{"specversion":"1.0","type":"made","source":"/me","id":"8","data":1}');
+      break;
+    case '/none':
+      res.writeHead(404).end();
+      break;
+    default:
+      res.setHeader('set-cookie', ['a=1', 'b=2']);
+      res.end([req.method, req.url, req.headers['x-one'], req.headers['x-lambda-call'], body].join(' '));
+  }
+});`
+
+// TestNodeServers has servers, which are given requests as they came.
+func TestNodeServers(t *testing.T) {
+	o := nodeOptions(t, folder(t, map[string]string{"index.js": nodeServer}))
+	f := serve(t, &o)
+	for _, tt := range []struct {
+		path, body string
+		header     []string
+		status     int
+		want       string
+		wantHeader []string
+	}{
+		{"/a%20b%3F?q=1&q=2", "x", []string{"X-One", "1"}, 200, "POST /a%20b%3F?q=1&q=2 1  x", []string{"Set-Cookie", "a=1,b=2"}},
+		{"/none", "", nil, 404, "", nil},
+		{"/stream", "", nil, 200, strings.Repeat("z", 1000000), nil},
+		{"/event", "{}", binary, 200, "order application/json {}", []string{"Ce-Type", "made", "Content-Type", "text/plain"}},
+		{"/event", `{"specversion":"1.0","id":"7","type":"order","source":"/s","datacontenttype":"text/plain","data":"a"}`, []string{"Content-Type", "application/cloudevents+json"}, 200, "order text/plain a", []string{"Ce-Type", "made"}},
+		{"/structured", "{}", binary, 200, "1", []string{"Ce-Type", "made", "Ce-Causationid", "7"}},
+		{"/throw", "", nil, 500, `{"error":{"code":"HandlerError","message":"Error: broken","retryable":true}}`, nil},
+	} {
+		t.Run(tt.path, func(t *testing.T) {
+			resp, body := f.send(t, http.MethodPost, tt.path, tt.body, tt.header...)
+			if resp.StatusCode != tt.status || body != tt.want {
+				t.Errorf("got %d %.100q, want %d %.100q", resp.StatusCode, body, tt.status, tt.want)
+			}
+			for i := 0; i < len(tt.wantHeader); i += 2 {
+				if got := strings.Join(resp.Header.Values(tt.wantHeader[i]), ","); got != tt.wantHeader[i+1] {
+					t.Errorf("%s = %q, want %q", tt.wantHeader[i], got, tt.wantHeader[i+1])
+				}
+			}
+		})
+	}
+	if f.log.await(t, "served /stream").InvocationID == "" {
+		t.Error("the line has no invocation")
+	}
+}
+
+// TestNodePackages has functions and applications for other runtimes, with the packages that those have.
+func TestNodePackages(t *testing.T) {
+	const framework = "@google-cloud/functions-framework@5.0.5"
+	for _, tt := range []struct{ name, requirement, code, want string }{
+		{"functions-framework, http", framework, "require('@google-cloud/functions-framework').http('handler', (req, res) => res.send(req.method + ' ' + req.body.a));", "POST 1"},
+		{"functions-framework, event", framework, "require('@google-cloud/functions-framework').cloudEvent('handler', async (event) => ({ was: event.type, a: event.data.a }));", `{"was":"order","a":1}`},
+		{"functions-framework beside a handler", framework, "require('@google-cloud/functions-framework'); exports.handler = (data) => data.a;", "1"},
+		{"Express", "express@5.2.1", "const app = require('express')(); app.post('/', (req, res) => res.send('express ' + req.get('ce-type'))); module.exports = app;", "express order"},
+		{"Koa", "koa@3.0.1", "const app = new (require('koa'))(); app.use((ctx) => { ctx.body = 'koa ' + ctx.get('ce-id') }); exports.app = app;", "koa 7"},
+		{"Fastify", "fastify@5.6.1", "const app = require('fastify')(); app.post('/', async (req) => ({ a: req.body.a })); exports.handler = app;", `{"a":1}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := nodeOptions(t, folder(t, map[string]string{"index.js": tt.code}))
+			install := exec.CommandContext(t.Context(), "npm", "install", "--no-audit", "--no-fund", "--no-save", tt.requirement)
+			install.Dir = o.FunctionDir
+			if out, err := install.CombinedOutput(); err != nil {
+				t.Skipf("%s cannot be had: %v\n%s", tt.requirement, err, out)
+			}
+			f := serve(t, &o)
+			if resp, body := f.send(t, http.MethodPost, "/", `{"a":1}`, binary...); resp.StatusCode != http.StatusOK || body != tt.want {
+				t.Errorf("got %d %q, want %q", resp.StatusCode, body, tt.want)
+			}
+		})
+	}
+}

@@ -87,7 +87,6 @@ def app(environ, start_response):
 // TestPythonApps has applications of the web, which any server of them would run.
 func TestPythonApps(t *testing.T) {
 	long := strings.Repeat("z", 1000000)
-	event := []string{"Ce-Specversion", "1.0", "Ce-Id", "7", "Ce-Type", "order", "Ce-Source", "/s", "Content-Type", asJSON}
 	type row struct {
 		path, body string
 		header     []string
@@ -105,9 +104,9 @@ func TestPythonApps(t *testing.T) {
 			{"/stream", "", nil, 200, long, nil},
 			{"/raise", "", nil, 500, "", nil},
 			{"/nothing", "", nil, 500, "", nil},
-			{"/event", "{}", event, 200, "order application/json {}", []string{"Ce-Type", "made", "Ce-Source", "/me", "Ce-Id", "8"}},
+			{"/event", "{}", binary, 200, "order application/json {}", []string{"Ce-Type", "made", "Ce-Source", "/me", "Ce-Id", "8"}},
 			{"/event", `{"specversion":"1.0","id":"7","type":"order","source":"/s","datacontenttype":"text/plain","data":"a"}`, []string{"Content-Type", "application/cloudevents+json"}, 200, "order text/plain a", []string{"Ce-Type", "made"}},
-			{"/structured", "{}", event, 200, "1", []string{"Ce-Type", "made", "Ce-Causationid", "7"}},
+			{"/structured", "{}", binary, 200, "1", []string{"Ce-Type", "made", "Ce-Causationid", "7"}},
 		}},
 		"WSGI": {wsgiApp, []row{
 			{"/a?q=1", "x", []string{"X-One", "1"}, 200, "POST /a q=1 1 none 1 x", []string{"Content-Type", "text/plain", "Set-Cookie", "a=1,b=2"}},
@@ -115,7 +114,7 @@ func TestPythonApps(t *testing.T) {
 			{"/stream", "", nil, 200, long, []string{"Content-Type", "text/plain"}},
 			{"/write", "", nil, 200, "written and more", nil},
 			{"/raise", "", nil, 500, "", nil},
-			{"/", "{}", event, 200, "POST /  2 order  {}", []string{"Ce-Type", "io.knative.lambda.response.success"}},
+			{"/", "{}", binary, 200, "POST /  2 order  {}", []string{"Ce-Type", "io.knative.lambda.response.success"}},
 		}},
 		"application without a lifespan": {"async def app(scope, receive, send):\n    assert scope['type'] == 'http'\n    await send({'type': 'http.response.start', 'status': 200})\n    await send({'type': 'http.response.body', 'body': b'here'})\n", []row{
 			{"/", "", nil, 200, "here", nil},
@@ -186,7 +185,6 @@ func TestPythonAppsThatDoNotStart(t *testing.T) {
 
 // TestPythonPackages has functions for other runtimes, with the packages that those have.
 func TestPythonPackages(t *testing.T) {
-	event := []string{"Ce-Specversion", "1.0", "Ce-Id", "7", "Ce-Type", "order", "Ce-Source", "/s", "Content-Type", asJSON}
 	for name, tc := range map[string]struct {
 		requirement, handler, code, reply, ceType string
 	}{
@@ -214,7 +212,7 @@ func TestPythonPackages(t *testing.T) {
 				t.Skipf("%s cannot be had: %v\n%s", tc.requirement, err, out)
 			}
 			f := serve(t, &o)
-			resp, body := f.send(t, http.MethodPost, "/", `{"a":1}`, event...)
+			resp, body := f.send(t, http.MethodPost, "/", `{"a":1}`, binary...)
 			if resp.StatusCode != http.StatusOK || body != tc.reply || resp.Header.Get("Ce-Type") != tc.ceType {
 				t.Errorf("%d %q of %s, want %q of %s", resp.StatusCode, body, resp.Header.Get("Ce-Type"), tc.reply, tc.ceType)
 			}

@@ -72,6 +72,11 @@ class Context {
     return this.#event.datacontenttype ?? this.headers['content-type'];
   }
 
+  /** The media type that the event says its data has; undefined for a plain request. */
+  get dataContentType() {
+    return this.#event.datacontenttype;
+  }
+
   /** The headers of the request by their names in lower case. */
   get headers() {
     return this.#meta.headers;

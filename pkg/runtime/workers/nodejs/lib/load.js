@@ -30,8 +30,9 @@ const DEFAULT_MODULE = 'index';
 async function find(name, functionDir) {
   const dot = name.lastIndexOf('.');
   const module = dot < 0 ? DEFAULT_MODULE : name.slice(0, dot);
-  const exports = await load(locate(module, functionDir), functionDir);
-  return pick(module, name.slice(dot + 1), exports);
+  const file = locate(module, functionDir);
+  const exports = await load(file, functionDir);
+  return (await findServer(module, name.slice(dot + 1), exports, file)) ?? pick(module, name.slice(dot + 1), exports);
 }
 
 /** Returns the file of a module; dots in its name are folders. */
@@ -107,6 +108,18 @@ function manifestOf(dir) {
   } catch {
     return {}; // Node.js says what is wrong with it when it needs it
   }
+}
+
+/** Returns the handler of a module that has a server or an application of the web in its place. */
+async function findServer(module, name, exports, file) {
+  const candidates = [exports?.[name], exports?.default?.[name], exports?.app, exports, exports?.default];
+  const listens = candidates.find((candidate) => typeof candidate?.listen === 'function');
+  if (listens === undefined && !Object.keys(require.cache).some((loaded) => loaded.includes('functions-framework'))) {
+    return undefined;
+  }
+  const { adapt, frameworkServer, serverOf } = require('./web');
+  const server = frameworkServer(file, name) ?? (await serverOf(listens));
+  return server && { name: `${module}.${name}`, ...adapt(server) };
 }
 
 /** Returns the function that a module exports as its handler. */

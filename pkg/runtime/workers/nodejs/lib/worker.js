@@ -19,12 +19,13 @@
 const { Call } = require('./call');
 const { Context } = require('./context');
 const { currentCall } = require('./output');
-const { CANCEL, DATA, EMPTY, END, NONE, REQUEST, SHUTDOWN, WINDOW } = require('./protocol');
+const { BYTES, CANCEL, DATA, EMPTY, END, NONE, REQUEST, SHUTDOWN, WINDOW } = require('./protocol');
 const { decode } = require('./values');
 
 /** Worker runs every request as it comes; the handlers share the event loop. */
 class Worker {
   #handler;
+  #raw; // whether it takes the body as it came
   #shutdown;
   #outputs;
   #calls = new Map();
@@ -36,8 +37,9 @@ class Worker {
     this.#outputs = outputs;
   }
 
-  set handler({ function: handler, shutdown }) {
+  set handler({ function: handler, raw, shutdown }) {
     this.#handler = handler;
+    this.#raw = raw;
     this.#shutdown = shutdown;
   }
 
@@ -89,7 +91,7 @@ class Worker {
     this.#calls.set(stream, call);
     let result;
     try {
-      result = currentCall.run(call, this.#handler, decode(kind, body), new Context(call, meta));
+      result = currentCall.run(call, this.#handler, decode(this.#raw && kind !== NONE ? BYTES : kind, body), new Context(call, meta));
     } catch (error) {
       call.fail(error);
       return;
