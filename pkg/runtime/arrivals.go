@@ -17,18 +17,18 @@ limitations under the License.
 package runtime
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // arrivals knows the connections that have been accepted and whose first request has not been read yet. A server that
 // shuts down closes them without an answer, so it must not be told to before they are none.
 type arrivals struct {
 	mu      sync.Mutex
-	open    map[net.Conn]struct{}
-	settled chan struct{} // closed once none is open; nil where nobody waits
+	open    map[net.Conn]time.Time // since when
+	settled chan struct{}          // closed once none is open; nil where nobody waits
 }
 
 // observe is what the server calls when a connection changes.
@@ -37,9 +37,9 @@ func (a *arrivals) observe(c net.Conn, state http.ConnState) {
 	defer a.mu.Unlock()
 	if state == http.StateNew {
 		if a.open == nil {
-			a.open = make(map[net.Conn]struct{})
+			a.open = make(map[net.Conn]time.Time)
 		}
-		a.open[c] = struct{}{}
+		a.open[c] = time.Now()
 		return
 	}
 	delete(a.open, c)
@@ -49,18 +49,25 @@ func (a *arrivals) observe(c net.Conn, state http.ConnState) {
 	}
 }
 
-// settle waits until no connection is open, or ctx is done: a client may connect and then say nothing.
-func (a *arrivals) settle(ctx context.Context) {
+// settle waits until no connection is open that is younger than grace: a client may connect and then say nothing. No
+// more may come.
+func (a *arrivals) settle(grace time.Duration) {
 	a.mu.Lock()
-	if len(a.open) == 0 {
-		a.mu.Unlock()
-		return
+	var last time.Time
+	for _, since := range a.open {
+		if since.After(last) {
+			last = since
+		}
 	}
 	settled := make(chan struct{})
 	a.settled = settled
+	if len(a.open) == 0 {
+		close(settled)
+		a.settled = nil
+	}
 	a.mu.Unlock()
 	select {
 	case <-settled:
-	case <-ctx.Done():
+	case <-time.After(time.Until(last.Add(grace))):
 	}
 }

@@ -17,25 +17,23 @@ limitations under the License.
 package runtime
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"testing"
+	"time"
 )
 
 func TestArrivals(t *testing.T) {
 	var a arrivals
-	a.settle(t.Context()) // none has come
+	a.settle(time.Hour) // none has come
 	one, two := net.Pipe()
 	a.observe(one, http.StateNew)
 	a.observe(two, http.StateNew)
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	a.settle(gone) // who says nothing is not waited for
+	a.settle(0) // who says nothing is not waited for
 	settled := make(chan struct{})
 	go func() {
 		defer close(settled)
-		a.settle(t.Context())
+		a.settle(time.Hour)
 	}()
 	a.observe(one, http.StateActive)
 	a.observe(one, http.StateIdle)

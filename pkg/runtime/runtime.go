@@ -161,9 +161,7 @@ func (r *Runtime) drain(listener net.Listener) {
 		}
 	}
 	_ = listener.Close() // the server would, but it drops what has been accepted and not read
-	settled, cancel := context.WithTimeout(context.Background(), lameDuck)
-	defer cancel()
-	r.arrivals.settle(settled)
+	r.arrivals.settle(lameDuck)
 }
 
 // terminated leaves the reason where Kubernetes looks for it.
