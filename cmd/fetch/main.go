@@ -14,12 +14,16 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Command fetch is the first step of a build. It reads a build plan and writes the build context that the next step
-// makes an image of. It needs no root, no network for inline sources, and writes only where its flags say.
+// Command fetch is the program of both steps of a build.
 //
-// It exits with 0 when the context is there; with 1 when something failed that a retry may mend; with 2 when its flags
-// are wrong; with 3 when the plan or its source is refused. With 1 and 3 the last line on stderr, and the file of
-// --failure-file, is {"reason": ..., "message": ...}.
+// As it is, it is the first step. It reads a build plan and writes the build context that the next step makes an image
+// of, and what that step logs in to registries with. It needs no root, no network for inline sources, and writes only
+// where its flags say. It exits with 0 when the context is there; with 1 when something failed that a retry may mend;
+// with 2 when its flags are wrong; with 3 when the plan or its source is refused. With 1 and 3 the last line on stderr,
+// and the file of --failure-file, is {"reason": ..., "message": ...}.
+//
+// As "fetch seal" it is the second step, in Kaniko's image: it runs Kaniko and seals the image that was built, see
+// package seal. The first step copies the program there (--copy-program).
 package main
 
 import (
@@ -29,20 +33,32 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/seal"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/source/registry"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/source/remote"
 )
 
 func main() {
-	var options source.Options
-	var remotes remote.Options
-	options.AddFlags(flag.CommandLine)
-	remotes.AddFlags(flag.CommandLine)
-	flag.Parse()
-	options.Fetch = remotes.Fetch
-
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := source.Run(ctx, options, os.Stderr)
+	var code int
+	if len(os.Args) > 1 && os.Args[1] == "seal" {
+		code = seal.Run(ctx, os.Args[2:], os.Stdout, os.Stderr)
+	} else {
+		code = fetch(ctx)
+	}
 	stop()
 	os.Exit(code)
+}
+
+func fetch(ctx context.Context) int {
+	var options source.Options
+	var remotes remote.Options
+	var registries registry.Options
+	options.AddFlags(flag.CommandLine)
+	remotes.AddFlags(flag.CommandLine)
+	registries.AddFlags(flag.CommandLine)
+	flag.Parse()
+	options.Prepare, options.Fetch = registries.Prepare, remotes.Fetch
+	return source.Run(ctx, options, os.Stderr)
 }

@@ -112,6 +112,15 @@ func (p *Plan) dependencies(t *tree) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	_, hasManifest := t.sums[functionDir+"/"+l.manifest]
+	_, hasProject := t.sums[functionDir+"/"+l.project]
+	if !hasManifest && hasProject {
+		text, err := t.read(functionDir + "/" + l.project)
+		if err != nil {
+			return "", err
+		}
+		return readProject(p.Language, text)
+	}
 	text, err := t.read(functionDir + "/" + l.manifest)
 	if err != nil {
 		return "", err
@@ -132,8 +141,13 @@ func writeRecipe(ctx context.Context, p *Plan, dependencies string, t *tree) err
 	if err != nil {
 		return err
 	}
-	if err := t.write(ctx, "Dockerfile", []byte(text)); err != nil {
+	if err := t.write(ctx, DockerfileName, []byte(text)); err != nil {
 		return err
+	}
+	if len(lists) > 0 {
+		if err := writeDependencies(ctx, p, lists, t); err != nil {
+			return err
+		}
 	}
 	return writeWorker(ctx, p.Language, t)
 }

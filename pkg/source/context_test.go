@@ -49,8 +49,13 @@ func TestWriteContext(t *testing.T) {
 	if err != nil {
 		t.Fatal("Dockerfile() =", err)
 	}
+	code, err := Dockerfile(plan)
+	if err != nil {
+		t.Fatal("Dockerfile() =", err)
+	}
 	for file, want := range map[string]string{
 		"Dockerfile":           dockerfile,
+		"Dockerfile.code":      code,
 		"requirements.txt":     "requests==2.32.3\n",
 		"function/main.py":     plan.Source.Inline.Files["main.py"],
 		"function/lib/a b.txt": "text",
@@ -248,8 +253,8 @@ func checkModes(t *testing.T, dir string) {
 		if info.Mode() != want {
 			t.Errorf("mode of %s = %v, want %v", path, info.Mode(), want)
 		}
-		if !info.ModTime().Equal(modified) {
-			t.Errorf("time of %s = %v, want %v", path, info.ModTime(), modified)
+		if !info.ModTime().Equal(Modified) {
+			t.Errorf("time of %s = %v, want %v", path, info.ModTime(), Modified)
 		}
 		return nil
 	})

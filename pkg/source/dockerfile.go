@@ -53,21 +53,17 @@ func Dockerfile(p *Plan, lists ...string) (string, error) {
 	}
 	d := &dockerfile{}
 	if len(lists) > 0 {
-		builder := p.BuilderImage
-		if builder == "" {
-			builder = p.BaseImage
-		}
-		d.line("FROM", builder, "AS", "deps")
-		d.line("USER", "0:0")
-		if err := l.install(d, p, lists); err != nil {
+		install, err := installation(p, lists)
+		if err != nil {
 			return "", err
 		}
+		d.WriteString(install)
 	}
 	d.line("FROM", p.BaseImage)
 	if len(lists) > 0 {
-		d.line("COPY", root, "--from=deps", l.dependenciesPath+"/", l.dependenciesPath+"/")
+		d.line("COPY", root, "--from="+DependenciesStage, l.dependenciesPath+"/", l.dependenciesPath+"/")
 	}
-	d.line("COPY", root, "--from="+p.RuntimeImage, "/ko-app/runtime", runtimePath)
+	d.line("COPY", root, "--from="+p.RuntimeImage, RuntimeProgram, runtimePath)
 	d.line("COPY", root, workerDir+"/", workerPath+"/")
 	d.line("COPY", root, functionDir+"/", functionPath+"/")
 	env := append([]variable{{"LAMBDA_LANGUAGE", p.Language}, {"HANDLER", p.Handler}}, l.env...)
@@ -77,6 +73,18 @@ func Dockerfile(p *Plan, lists ...string) (string, error) {
 	d.line("WORKDIR", functionPath)
 	d.line("USER", runtimeUser)
 	d.exec("ENTRYPOINT", runtimePath)
+	return d.String(), nil
+}
+
+// installation returns the stage that installs what the lists say. Its text says all that it does, but for the content
+// of the lists.
+func installation(p *Plan, lists []string) (string, error) {
+	d := &dockerfile{}
+	d.line("FROM", p.builder(), "AS", DependenciesStage)
+	d.line("USER", "0:0")
+	if err := languages[p.Language].install(d, p, lists); err != nil {
+		return "", err
+	}
 	return d.String(), nil
 }
 

@@ -46,7 +46,8 @@ const (
 	ReasonRefNotFound Reason = "RefNotFound"
 	// ReasonSourceForbidden : the server wants other credentials, or any at all.
 	ReasonSourceForbidden Reason = "SourceForbidden"
-	// ReasonSecretInvalid : the Secret has no key that the source can be fetched with, or one that cannot be read.
+	// ReasonSecretInvalid : the Secret has no key that the source can be fetched with, or the image pushed, or one that
+	// cannot be read.
 	ReasonSecretInvalid Reason = "SecretInvalid"
 	// ReasonHostKeyMismatch : the server does not have the key that the Secret's known_hosts says.
 	ReasonHostKeyMismatch Reason = "HostKeyMismatch"

@@ -53,7 +53,7 @@ func TestFetchContext(t *testing.T) {
 	}
 	for file, want := range map[string]os.FileMode{"main.py": 0o644, "bin/tool": 0o755} {
 		info, err := os.Stat(filepath.Join(dir, "function", file))
-		if err != nil || info.Mode() != want || !info.ModTime().Equal(modified) {
+		if err != nil || info.Mode() != want || !info.ModTime().Equal(Modified) {
 			t.Errorf("%s is of mode %v, %v", file, info.Mode(), err)
 		}
 	}

@@ -45,6 +45,8 @@ type goHandler struct {
 	adapter string // the function of package worker that takes it
 	called  bool   // it returns the handler
 	http    bool
+	method  bool   // it is the method Handle of what function name returns, as functions for func have it
+	local   string // what another name stands for that only its own package can use; "" where name can be used
 }
 
 // goFile is a parsed file of the handler's package.
@@ -170,19 +172,27 @@ func (h *goHandler) find(pkg *goPackage, handler, name string) error {
 		if node == nil {
 			continue
 		}
-		h.name = candidate
-		at := pkg.fset.Position(node.Pos())
-		if h.pkg != "main" && !ast.IsExported(candidate) {
-			return failf(ReasonHandlerInvalid, "%s: %s begins with a small letter, so that only package %s can call it: write %s",
-				at, candidate, h.pkg, strings.ToUpper(candidate[:1])+candidate[1:])
-		}
-		if problem := h.setShape(node, file); problem != "" {
-			return failf(ReasonHandlerInvalid, "%s: %s %s: %s", at, candidate, problem, goShapes)
-		}
-		return nil
+		return h.use(pkg, candidate, node, file)
+	}
+	if found, err := h.findForeign(pkg, name); found || err != nil {
+		return err
 	}
 	return failf(ReasonHandlerNotFound, "handler %q: package %s in folder %q has no function or variable %s",
 		handler, h.pkg, "./"+h.dir, strings.Join(candidates, ", nor "))
+}
+
+// use takes a declaration for the handler.
+func (h *goHandler) use(pkg *goPackage, name string, node ast.Node, file *goFile) error {
+	h.name = name
+	at := pkg.fset.Position(node.Pos())
+	if h.pkg != "main" && !ast.IsExported(name) {
+		return failf(ReasonHandlerInvalid, "%s: %s begins with a small letter, so that only package %s can call it: write %s",
+			at, name, h.pkg, strings.ToUpper(name[:1])+name[1:])
+	}
+	if problem := h.setShape(node, file); problem != "" {
+		return failf(ReasonHandlerInvalid, "%s: %s %s: %s", at, name, problem, goShapes)
+	}
+	return nil
 }
 
 func (p *goPackage) position(name string) (token.Position, bool) {
@@ -277,6 +287,9 @@ func (h *goHandler) setFunc(f *ast.FuncType, file *goFile) string {
 		}
 		h.adapter, h.http = "HTTPFunc", true
 		return ""
+	case len(params) == 3 && file.is(params[0], "context", "Context") && file.is(params[1], "net/http", "ResponseWriter"):
+		h.adapter, h.http = "HTTPContextFunc", true
+		return ""
 	case len(params) == 0 && len(results) == 1 && file.is(results[0], "net/http", "Handler"):
 		h.adapter, h.http, h.called = "HTTP", true, true
 		return ""
@@ -351,19 +364,29 @@ func (h *goHandler) mainDir() string {
 	return goWorkerDir
 }
 
-// file is the path of the generated file: a main package cannot be imported, so that there it is one of its files.
-func (h *goHandler) file() string {
-	return path.Join(h.mainDir(), goMainFile)
+// files are the generated files by their paths. A main package cannot be imported, so that there the main function is in
+// one of its files. What only its own package can use gets another name there.
+func (h *goHandler) files() map[string][]byte {
+	files := map[string][]byte{path.Join(h.mainDir(), goMainFile): h.main()}
+	if h.local != "" {
+		files[path.Join(h.dir, goLocalFile)] = fmt.Appendf(nil, "// Code generated for the function's image. DO NOT EDIT.\n\n%spackage %s\n\n// %s is the handler.\nvar %s = %s\n",
+			goLanguage, h.pkg, h.name, h.name, h.local)
+	}
+	return files
 }
 
-// main returns the generated file.
+// main returns the generated file with the main function.
 func (h *goHandler) main() []byte {
-	handler, imported := h.name, ""
+	handler, imported, first := h.name, "", ""
 	if h.pkg != "main" {
 		handler = "zzfunction." + h.name
 		imported = "\n\tzzfunction " + strconv.Quote(path.Join(h.module, h.dir))
 	}
-	if h.called {
+	switch {
+	case h.method:
+		first = "\tinstance := " + handler + "()\n\tzzworker.Lifecycle(instance)\n"
+		handler = "instance.Handle"
+	case h.called:
 		handler += "()"
 	}
 	worker := path.Join(h.module, goWorkerDir, "worker")
@@ -376,7 +399,7 @@ import (%s
 )
 
 func main() {
-	zzworker.Run(%s, zzworker.%s(%s))
+%s	zzworker.Run(%s, zzworker.%s(%s))
 }
-`, goLanguage, imported, strconv.Quote(worker), strconv.Quote(h.pkg+"."+h.name), h.adapter, handler)
+`, goLanguage, imported, strconv.Quote(worker), first, strconv.Quote(h.pkg+"."+h.name), h.adapter, handler)
 }

@@ -42,6 +42,8 @@ const (
 	goWorkerDir = "zz_lambda"
 	// goMainFile is the generated file. It comes last in a list of files.
 	goMainFile = "zz_lambda_main.go"
+	// goLocalFile is the generated file of a package that is no main.
+	goLocalFile = "zz_lambda_local.go"
 	// goModule is the module of code that comes without one.
 	goModule = "function"
 	// protocolImport is what the worker imports, and what has another path within the function's module.
@@ -56,8 +58,6 @@ const (
 	goVendorFile = functionDir + "/vendor/modules.txt"
 
 	buildPath = "/lambda/build"
-	// supervisorOfRuntime is the supervisor where the image begins with the runtime's.
-	supervisorOfRuntime = "/ko-app/runtime"
 )
 
 var golang = language{
@@ -183,9 +183,9 @@ func writeGoRecipe(ctx context.Context, p *Plan, dependencies string, t *tree) e
 	if err != nil {
 		return err
 	}
-	files := map[string][]byte{
-		"Dockerfile":                       []byte(text),
-		workerDir + "/" + b.handler.file(): b.handler.main(),
+	files := map[string][]byte{"Dockerfile": []byte(text)}
+	for name, content := range b.handler.files() {
+		files[workerDir+"/"+name] = content
 	}
 	if b.install {
 		files[goModFile] = b.mod
@@ -318,10 +318,10 @@ func (b *goBuild) dockerfile(p *Plan) (string, error) {
 	d.exec("RUN", "go", "build", "-ldflags=-s -w -buildid=", "-o", workerPath+"/function", "./"+b.handler.mainDir())
 
 	d.line("FROM", p.BaseImage)
-	entrypoint := supervisorOfRuntime
+	entrypoint := RuntimeProgram
 	if p.BaseImage != p.RuntimeImage {
 		entrypoint = runtimePath
-		d.line("COPY", root, "--from="+p.RuntimeImage, supervisorOfRuntime, runtimePath)
+		d.line("COPY", root, "--from="+p.RuntimeImage, RuntimeProgram, runtimePath)
 	}
 	d.line("COPY", root, "--from=build", workerPath+"/function", workerPath+"/function")
 	if err := d.env(variable{"LAMBDA_LANGUAGE", p.Language}, variable{"HANDLER", p.Handler}); err != nil {

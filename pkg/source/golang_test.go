@@ -304,21 +304,6 @@ func TestDockerfileOfCompiled(t *testing.T) {
 	wantFailure(t, err, ReasonInvalidPlan, "is compiled")
 }
 
-func TestOnlyCopies(t *testing.T) {
-	for name, test := range map[string]struct {
-		plan *Plan
-		want bool
-	}{
-		"python":                   {helloPlan(), true},
-		"python with dependencies": {helloPlan(func(p *Plan) { p.Source.Inline.Dependencies = "requests\n" }), false},
-		"go":                       {goPlan(), false},
-	} {
-		if got := test.plan.OnlyCopies(); got != test.want {
-			t.Errorf("%s: OnlyCopies() = %t", name, got)
-		}
-	}
-}
-
 // FuzzGoHandler holds the one who looks for a handler to a reason for each refusal, whatever the code and the go.mod.
 func FuzzGoHandler(f *testing.F) {
 	for _, code := range []string{

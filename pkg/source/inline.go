@@ -29,7 +29,8 @@ type Inline struct {
 	// folders.
 	Files map[string]string `json:"files"`
 	// Dependencies are what the code imports from elsewhere, in the language's own form and as NormalizeDependencies
-	// returns it. Empty: what the language's own list of them says, such as a requirements.txt, if it is among the files.
+	// returns it. Empty: what the language's own list of them says, such as a requirements.txt or else a pyproject.toml, if
+	// it is among the files.
 	Dependencies string `json:"dependencies,omitempty"`
 }
 
@@ -115,5 +116,9 @@ func (in *Inline) dependencies(language string) (string, error) {
 	if in.Dependencies != "" {
 		return in.Dependencies, nil
 	}
-	return readManifest(language, in.Files[l.manifest])
+	text, ok := in.Files[l.manifest]
+	if project, hasProject := in.Files[l.project]; !ok && hasProject {
+		return readProject(language, project)
+	}
+	return readManifest(language, text)
 }

@@ -29,12 +29,16 @@ type language struct {
 	mainFile string
 	// manifest is the file that lists dependencies.
 	manifest string
+	// project is another file that may list dependencies, where there is no manifest.
+	project string
 	// beside are the files that say more of the dependencies, where the function has them.
 	beside []string
 	// normalize returns what a user wrote as dependencies in the manifest's one normal form, "" when it lists nothing.
 	normalize func(text string) (string, error)
 	// read does the same with a manifest that is among the files.
 	read func(text string) (string, error)
+	// readProject returns what the project lists, in the manifest's normal form.
+	readProject func(text string) (string, error)
 	// install writes the instructions that install into dependenciesPath what the files, manifest first, list.
 	install func(d *dockerfile, p *Plan, files []string) error
 	// dependenciesPath is where the dependencies are in the image.
@@ -83,6 +87,19 @@ func readManifest(language, text string) (string, error) {
 	normal, err := l.read(text)
 	if err != nil {
 		return "", failf(ReasonInvalidDependencies, "%s: %w", l.manifest, err)
+	}
+	return normal, nil
+}
+
+// readProject is readManifest for the project's file.
+func readProject(language, text string) (string, error) {
+	l, err := languageOf(language)
+	if err != nil {
+		return "", err
+	}
+	normal, err := l.readProject(text)
+	if err != nil {
+		return "", failf(ReasonInvalidDependencies, "%s: %w", l.project, err)
 	}
 	return normal, nil
 }

@@ -18,6 +18,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -141,9 +142,9 @@ func (p *Plan) canonical() []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// OnlyCopies is true where the build does nothing but copy files onto the base image.
-func (p *Plan) OnlyCopies() bool {
-	return languages[p.Language].recipe == nil && !p.InstallsDependencies()
+// builder is the image that dependencies are installed in.
+func (p *Plan) builder() string {
+	return cmp.Or(p.BuilderImage, p.BaseImage)
 }
 
 // InstallsDependencies is false where the build downloads nothing but images.

@@ -34,10 +34,12 @@ import (
 var python = language{
 	mainFile:  "main.py",
 	manifest:  "requirements.txt",
+	project:   "pyproject.toml",
 	normalize: normalizeRequirements,
 	read:      normalizeRequirements,
 	install:   installRequirements,
 
+	readProject:      requirementsFromProject,
 	dependenciesPath: pythonDependencies,
 }
 
@@ -124,11 +126,18 @@ func requirement(name, version string) (string, error) {
 	}
 }
 
+// installAndCompile runs pip, and compiles what it installed. pip would compile it in a folder whose name differs each
+// time and is part of the bytecode. What does not compile is code that nobody imports, such as a template.
+const installAndCompile = "import compileall, subprocess, sys; " +
+	`sys.exit(subprocess.call([sys.executable, "-m", "pip", *sys.argv[1:]]) or compileall.compile_dir("` + pythonDependencies + `", quiet=2) * 0)`
+
 func installRequirements(d *dockerfile, p *Plan, _ []string) error {
 	if err := d.env(
-		// With it pip compiles to bytecode that is valid by hash. Valid by time it would be refused after the layer
-		// was made anew, and compiled again at each cold start.
-		variable{"SOURCE_DATE_EPOCH", strconv.FormatInt(modified.Unix(), 10)},
+		// With it bytecode is valid by hash. Valid by time it would be refused after the layer was made anew, and
+		// compiled again at each cold start.
+		variable{"SOURCE_DATE_EPOCH", strconv.FormatInt(Modified.Unix(), 10)},
+		// Sets in bytecode have the same order each time.
+		variable{"PYTHONHASHSEED", "0"},
 	); err != nil {
 		return err
 	}
@@ -143,7 +152,7 @@ func installRequirements(d *dockerfile, p *Plan, _ []string) error {
 		}
 	}
 	d.line("COPY", "requirements.txt", "/lambda/requirements.txt")
-	d.exec("RUN", "python3", "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--no-input",
-		"--root-user-action=ignore", "--target", pythonDependencies, "-r", "/lambda/requirements.txt")
+	d.exec("RUN", "python3", "-c", installAndCompile, "install", "--no-cache-dir", "--disable-pip-version-check", "--no-input",
+		"--no-compile", "--root-user-action=ignore", "--target", pythonDependencies, "-r", "/lambda/requirements.txt")
 	return nil
 }

@@ -50,6 +50,8 @@ type Options struct {
 	OutputDir string
 	// Limits are the most the build context may have.
 	Limits Limits
+	// Prepare runs first; nil is nothing. What it refuses costs no fetch.
+	Prepare func() error
 	// Fetch gets the files of sources that are not in the plan itself.
 	Fetch Fetch
 	// ImageURL is where the image will be pushed to. It is a result of the build that is known beforehand.
@@ -63,6 +65,8 @@ type Options struct {
 	ContentHashFile string
 	// FailureFile gets the Failure, as JSON.
 	FailureFile string
+	// ProgramFile gets a copy of the running program, for a step in an image that does not have it.
+	ProgramFile string
 }
 
 // Failure is how Run tells of an error: one line of JSON.
@@ -84,6 +88,7 @@ func (o *Options) AddFlags(f *flag.FlagSet) {
 	f.StringVar(&o.RevisionFile, "revision-file", "", "`file` for the revision of the source")
 	f.StringVar(&o.ContentHashFile, "content-hash-file", "", "`file` for the hash of the build context")
 	f.StringVar(&o.FailureFile, "failure-file", "", "`file` for reason and message of a failure, as JSON")
+	f.StringVar(&o.ProgramFile, "copy-program", "", "`file` for a copy of this program")
 }
 
 // Run writes the build context of a plan and the results that are known by then. A failure is written to stderr and
@@ -118,6 +123,11 @@ func report(failure Failure, file string, stderr io.Writer) {
 }
 
 func run(ctx context.Context, o Options, stderr io.Writer) error {
+	if o.Prepare != nil {
+		if err := o.Prepare(); err != nil {
+			return err
+		}
+	}
 	data, err := os.ReadFile(o.PlanFile)
 	if err != nil {
 		return fmt.Errorf("failed to read plan: %w", err)
@@ -137,6 +147,7 @@ func run(ctx context.Context, o Options, stderr io.Writer) error {
 		writeResult(o.ImageURLFile, o.ImageURL),
 		writeResult(o.RevisionFile, result.Revision),
 		writeResult(o.ContentHashFile, result.ContentHash),
+		copyProgram(o.ProgramFile),
 	)
 }
 
@@ -149,6 +160,32 @@ func writeResult(file, value string) error {
 		return fmt.Errorf("failed to write result: %w", err)
 	}
 	return nil
+}
+
+func copyProgram(file string) (err error) {
+	if file == "" {
+		return nil
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("failed to copy program: %w", err)
+		}
+	}()
+	name, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	program, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer program.Close()
+	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755) //nolint:gosec // It is run by another user.
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, program)
+	return errors.Join(err, out.Close())
 }
 
 func shorten(message string) string {

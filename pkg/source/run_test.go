@@ -48,6 +48,7 @@ func TestRun(t *testing.T) {
 		"--revision-file=" + filepath.Join(dir, "SOURCE_REVISION"),
 		"--content-hash-file=" + filepath.Join(dir, "CONTENT_HASH"),
 		"--failure-file=" + filepath.Join(dir, "FAILURE"),
+		"--copy-program=" + filepath.Join(dir, "program"),
 	}); err != nil {
 		t.Fatal("Parse() =", err)
 	}
@@ -65,6 +66,16 @@ func TestRun(t *testing.T) {
 		if got := readFile(t, filepath.Join(dir, file)); got != want {
 			t.Errorf("%s = %q, want %q", file, got, want)
 		}
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal("Executable() =", err)
+	}
+	if readFile(t, filepath.Join(dir, "program")) != readFile(t, program) {
+		t.Error("the copy of the program is another one")
+	}
+	if info, err := os.Stat(filepath.Join(dir, "program")); err != nil || info.Mode().Perm()&0o111 != 0o111 {
+		t.Errorf("the copy of the program cannot be run: %v, %v", info, err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "FAILURE")); err == nil {
 		t.Error("there is a failure though nothing failed")
@@ -99,6 +110,16 @@ func TestRunFails(t *testing.T) {
 		"no folder for a result": {
 			plan: string(good), change: func(dir string, o *Options) { o.RevisionFile = filepath.Join(dir, "a", "b") },
 			code: ExitFailed, reason: ReasonInternal, want: "failed to write result",
+		},
+		"preparation": {
+			plan: "{", change: func(_ string, o *Options) {
+				o.Prepare = func() error { return Failf(ReasonSecretInvalid, "the Secret is of no use") }
+			},
+			code: ExitRefused, reason: ReasonSecretInvalid, want: "of no use",
+		},
+		"no folder for the program": {
+			plan: string(good), change: func(dir string, o *Options) { o.ProgramFile = filepath.Join(dir, "a", "b") },
+			code: ExitFailed, reason: ReasonInternal, want: "failed to copy program",
 		},
 		"output is a file": {
 			plan: string(good), change: func(_ string, o *Options) { o.OutputDir = o.PlanFile },

@@ -45,9 +45,10 @@ const (
 	maxNameLength = 255
 )
 
-// modified is when each file and folder was last changed: always the same, so that the same plan is the same context.
+// Modified is when each file and folder of a build context and of an image was last changed, and when an image was
+// made: always the same, so that the same plan is the same context and the same image.
 // It is the oldest time that a zip file can hold, and therefore a Python wheel.
-var modified = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
+var Modified = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 var pathPattern = regexp.MustCompile(`^[A-Za-z0-9._/ -]+$`)
 
@@ -180,7 +181,7 @@ func (t *tree) seal() error {
 		if err := t.root.Chmod(name, mode); err != nil {
 			return fmt.Errorf("failed to set mode: %w", err)
 		}
-		if err := t.root.Chtimes(name, modified, modified); err != nil {
+		if err := t.root.Chtimes(name, Modified, Modified); err != nil {
 			return fmt.Errorf("failed to set time: %w", err)
 		}
 	}

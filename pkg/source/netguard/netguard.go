@@ -38,11 +38,17 @@ import (
 
 // Policy says what else than public addresses may be reached, and what else may not.
 type Policy struct {
-	// Allowed are networks of private ranges that may be reached. A network opens loopback only where it lies in it,
-	// so that 0.0.0.0/0 does not, and never what is link-local, of a cloud's metadata, or no host's address.
+	// Allowed are networks of private ranges that may be reached. However wide they are, they open neither loopback nor
+	// what is link-local, of a cloud's metadata, or no host's address.
 	Allowed []netip.Prefix
 	// Denied are networks that may not be reached, though they are public or allowed: the API server's.
 	Denied []netip.Prefix
+	// DeniedNames are names that may not be reached, whatever addresses they have, in any case and with or without a dot
+	// at their end.
+	DeniedNames []string
+	// Loopback opens the machine itself. It is for who fetches from servers of their own there, as tests do: no flag and
+	// no ConfigMap sets it.
+	Loopback bool
 }
 
 // Guard makes connections within a Policy. It uses no proxy: what a proxy reaches cannot be seen from here.
@@ -76,7 +82,7 @@ const (
 	public kind = iota
 	// private ranges can be allowed.
 	private
-	// loopback can be allowed by who means it.
+	// loopback is the machine itself.
 	loopback
 	// never : nothing that a build needs is there.
 	never
@@ -133,6 +139,9 @@ var specials = func() []special {
 	slices.SortStableFunc(all, func(a, b special) int { return b.prefix.Bits() - a.prefix.Bits() })
 	return all
 }()
+
+// whyDenied is said of what the policy denies by itself.
+const whyDenied = "it is the cluster's API server, or denied by the operator"
 
 // names are refused before anybody asks what address they have.
 var names = map[string]string{
@@ -205,22 +214,22 @@ func (g *Guard) CheckHost(host string) error {
 	if addr, err := netip.ParseAddr(name); err == nil {
 		return g.Check(addr)
 	}
-	if why, ok := names[name]; ok && !g.opensLoopback(name) {
+	if why, ok := names[name]; ok {
 		return &RefusedError{Host: host, Why: why}
 	}
 	if strings.HasSuffix(name, ".localhost") {
 		return &RefusedError{Host: host, Why: names["localhost"]}
+	}
+	if slices.ContainsFunc(g.policy.DeniedNames, func(denied string) bool {
+		return strings.EqualFold(strings.TrimSuffix(denied, "."), name)
+	}) {
+		return &RefusedError{Host: host, Why: whyDenied}
 	}
 	if name == "" || looksNumeric(name) {
 		// 0177.1, 0x7f000001, 2130706433: some resolvers take them for addresses, and nobody needs them.
 		return &RefusedError{Host: host, Why: "it is neither a name nor an address in its usual form"}
 	}
 	return nil
-}
-
-// opensLoopback is true where the name is one of the build itself, and the policy opens that.
-func (g *Guard) opensLoopback(name string) bool {
-	return strings.HasSuffix(name, "localhost") && g.Check(netip.AddrFrom4([4]byte{127, 0, 0, 1})) == nil
 }
 
 // looksNumeric is true where the last label begins with a digit and is made of digits, or of hex digits after 0x: no
@@ -244,7 +253,7 @@ func (g *Guard) Check(addr netip.Addr) error {
 	}
 	inner, embedded := embeddedIn(addr)
 	if contains(g.policy.Denied, addr) || embedded && contains(g.policy.Denied, inner) {
-		return &RefusedError{Host: addr.String(), Why: "it is the cluster's API server, or denied by the operator"}
+		return &RefusedError{Host: addr.String(), Why: whyDenied}
 	}
 	if embedded {
 		return g.Check(inner)
@@ -273,9 +282,7 @@ func (g *Guard) checkSpecial(addr netip.Addr, s special) error {
 			Why:  "it " + s.what + ": an operator may add its network to allowed-networks of ConfigMap config-build",
 		}
 	case loopback:
-		if slices.ContainsFunc(g.policy.Allowed, func(p netip.Prefix) bool {
-			return p.Contains(addr) && p.Bits() >= s.prefix.Bits()
-		}) {
+		if g.policy.Loopback {
 			return nil
 		}
 	}

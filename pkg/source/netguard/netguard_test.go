@@ -68,13 +68,13 @@ func TestCheckAccepts(t *testing.T) {
 	guard := New(Policy{Allowed: networks(t, "10.96.0.0/12 fd12::/16\n127.0.0.1/32")})
 	for _, addr := range []string{
 		"8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "64:ff9b::8.8.8.8", "2002:808:808::1", "::ffff:8.8.8.8",
-		"10.96.0.1", "10.111.255.255", "fd12::1", "::ffff:10.96.0.1", "127.0.0.1",
+		"10.96.0.1", "10.111.255.255", "fd12::1", "::ffff:10.96.0.1",
 	} {
 		if err := guard.Check(netip.MustParseAddr(addr)); err != nil {
 			t.Errorf("Check(%s) = %v", addr, err)
 		}
 	}
-	for _, addr := range []string{"10.95.255.255", "10.112.0.0", "127.0.0.2", "fd13::1"} {
+	for _, addr := range []string{"10.95.255.255", "10.112.0.0", "127.0.0.1", "127.0.0.2", "fd13::1"} {
 		if err := guard.Check(netip.MustParseAddr(addr)); err == nil {
 			t.Errorf("Check(%s) accepts what is beside the allowed networks", addr)
 		}
@@ -94,13 +94,39 @@ func TestCheckHostAccepts(t *testing.T) {
 }
 
 func TestWideNetworksOpenLittle(t *testing.T) {
-	guard := New(Policy{Allowed: networks(t, "0.0.0.0/0 ::/0"), Denied: networks(t, "10.96.0.1")})
+	guard := New(Policy{Allowed: networks(t, "0.0.0.0/0 ::/0 127.0.0.0/8 127.0.0.1 ::1 169.254.0.0/16 fe80::/10"), Denied: networks(t, "10.96.0.1")})
 	for addr, want := range map[string]bool{
 		"10.0.0.1": true, "fd12::1": true, "8.8.8.8": true,
 		"10.96.0.1": false, "127.0.0.1": false, "::1": false, "169.254.169.254": false, "fe80::1": false, "fd00:ec2::254": false, "0.0.0.0": false,
 	} {
 		if err := guard.Check(netip.MustParseAddr(addr)); (err == nil) != want {
 			t.Errorf("Check(%s) = %v", addr, err)
+		}
+	}
+}
+
+func TestLoopbackOpensNothingElse(t *testing.T) {
+	guard := New(Policy{Loopback: true})
+	for addr, want := range map[string]bool{
+		"127.0.0.1": true, "127.8.9.10": true, "::1": true, "::ffff:127.0.0.1": true,
+		"0.0.0.0": false, "::": false, "10.0.0.1": false, "169.254.169.254": false, "fe80::1": false,
+	} {
+		if err := guard.Check(netip.MustParseAddr(addr)); (err == nil) != want {
+			t.Errorf("Check(%s) = %v", addr, err)
+		}
+	}
+	if guard.CheckHost("localhost") == nil {
+		t.Error("CheckHost() accepts a name for the machine itself")
+	}
+}
+
+func TestDeniedNames(t *testing.T) {
+	guard := New(Policy{DeniedNames: []string{"api.cluster.example.com."}})
+	for host, want := range map[string]bool{
+		"api.cluster.example.com": false, "API.Cluster.example.com.": false, "xapi.cluster.example.com": true, "cluster.example.com": true,
+	} {
+		if err := guard.CheckHost(host); (err == nil) != want {
+			t.Errorf("CheckHost(%q) = %v", host, err)
 		}
 	}
 }
@@ -128,7 +154,7 @@ func TestControlRefusesOtherNetworks(t *testing.T) {
 func TestRedirect(t *testing.T) {
 	port, connections := listen(t)
 	for name, to := range map[string]string{
-		"other address":   "http://127.0.0.2:" + port + "/",
+		"private":         "http://10.0.0.1:" + port + "/",
 		"decimal":         "http://2130706433:" + port + "/",
 		"metadata":        "http://169.254.169.254/latest/meta-data/",
 		"mapped metadata": "http://[::ffff:a9fe:a9fe]:" + port + "/",
@@ -137,7 +163,7 @@ func TestRedirect(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.RedirectHandler(to, http.StatusFound))
 			defer server.Close()
-			guard := New(Policy{Allowed: networks(t, "127.0.0.1")})
+			guard := New(Policy{Loopback: true})
 			client := &http.Client{Transport: guard.Transport(nil)}
 			resp, err := client.Get(server.URL)
 			if err == nil {
@@ -179,7 +205,7 @@ func TestRebinding(t *testing.T) {
 
 func TestResolvedAndAllowed(t *testing.T) {
 	port, connections := listen(t)
-	guard := New(Policy{Allowed: networks(t, "127.0.0.1")})
+	guard := New(Policy{Loopback: true})
 	guard.resolver = resolver(t, []string{"127.0.0.1"})
 	conn, err := guard.DialContext(t.Context(), "tcp4", net.JoinHostPort("git.example.com", port))
 	if err != nil {
@@ -200,7 +226,7 @@ func TestProxiesAreIgnored(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
 		t.Setenv(name, "http://127.0.0.1:"+port)
 	}
-	client := &http.Client{Transport: New(Policy{Allowed: networks(t, "127.0.0.1")}).Transport(nil)}
+	client := &http.Client{Transport: New(Policy{Loopback: true}).Transport(nil)}
 	resp, err := client.Get("http://10.0.0.1/")
 	if err == nil {
 		resp.Body.Close()

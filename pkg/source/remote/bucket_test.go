@@ -182,7 +182,7 @@ func TestBucketIdentity(t *testing.T) {
 		"": "builder1", "https://s3.eu-central-1.amazonaws.com": "builder1", "https://s3.cn-north-1.amazonaws.com.cn": "builder1",
 		"http://s3.amazonaws.com": "", "https://amazonaws.com.example.com": "", "https://xamazonaws.com": "", "https://minio.example.com": "",
 	} {
-		f, err := newFetcher(testOptions(t, nil))
+		f, err := newFetcher(t.Context(), testOptions(t, nil))
 		if err != nil {
 			t.Fatal("newFetcher() =", err)
 		}

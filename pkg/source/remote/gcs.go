@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"cloud.google.com/go/storage"
 	"gocloud.dev/blob/gcsblob"
 	"gocloud.dev/gcp"
 	"golang.org/x/oauth2"
@@ -43,11 +44,19 @@ func (f *fetcher) gcs(ctx context.Context, b *source.Bucket, files *source.Files
 		return "", err
 	}
 	client.CheckRedirect = noRedirects
-	options := &gcsblob.Options{}
+	// The client has its identity already. Without the second option the library looks for another one, in the
+	// environment and at the cloud's metadata; and left to make the client, gocloud takes another transport where the
+	// environment names an emulator.
+	options := []option.ClientOption{option.WithHTTPClient(&client.Client), option.WithoutAuthentication()}
 	if b.Endpoint != "" {
-		options.ClientOptions = append(options.ClientOptions, option.WithEndpoint(b.Endpoint+"/storage/v1/"))
+		options = append(options, option.WithEndpoint(b.Endpoint+"/storage/v1/"))
 	}
-	bucket, err := gcsblob.OpenBucket(ctx, client, b.Bucket, options)
+	api, err := storage.NewClient(ctx, options...)
+	if err != nil {
+		return "", fmt.Errorf("failed to make client: %w", err)
+	}
+	defer api.Close()
+	bucket, err := gcsblob.OpenBucket(ctx, nil, b.Bucket, &gcsblob.Options{Client: api})
 	if err != nil {
 		return "", fmt.Errorf("failed to open bucket %q: %w", b.Bucket, err)
 	}

@@ -256,6 +256,8 @@ func (r *repository) explain(err error) error {
 		return source.Failf(source.ReasonSourceNotFound, "there is no repository %s, or not for everybody: %s", r.remote, login)
 	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed):
 		return source.Failf(source.ReasonSourceForbidden, "the server does not let the build read %s: %s", r.remote, login)
+	case err != nil && strings.Contains(err.Error(), "http redirect: "):
+		return source.Failf(source.ReasonSourceRefused, "the server sends the build elsewhere, and not in a safe way: %w: write the address that it means in source.git.url", err)
 	case errors.Is(err, transport.ErrEmptyRemoteRepository):
 		return source.Failf(source.ReasonRefNotFound, "source.git.ref: %s has no commits yet", r.remote)
 	case err == nil || source.ReasonOf(err) != source.ReasonInternal:

@@ -68,12 +68,23 @@ func (f *fetcher) openHTTP(remote source.GitRemote) (func(ctx context.Context) (
 	if user != "" || password != "" {
 		auth = &githttp.BasicAuth{Username: user, Password: password}
 	}
-	client := githttp.NewClient(&http.Client{Transport: roundTripper})
+	// The client itself follows no redirect from https to http, none but of the first request, and keeps the credentials
+	// from other servers.
+	client := githttp.NewClient(&http.Client{Transport: roundTripper, CheckRedirect: plainWithinCluster})
 	return func(context.Context) (transport.UploadPackSession, error) {
 		// Each session has its own: it changes with redirects.
 		endpoint := &transport.Endpoint{Protocol: remote.Scheme, Host: remote.Host, Port: remote.Port, Path: remote.Path}
 		return client.NewUploadPackSession(endpoint, auth)
 	}, nil
+}
+
+// plainWithinCluster holds redirects to what holds for the URL itself.
+func plainWithinCluster(req *http.Request, _ []*http.Request) error {
+	if req.URL.Scheme == "http" && !source.InCluster(req.URL.Hostname()) {
+		return source.Failf(source.ReasonSourceRefused, "the server sends the build to %q by http, which is for servers of the cluster only: use https in source.git.url",
+			req.URL.Hostname())
+	}
+	return nil
 }
 
 // openGit speaks git's own protocol, which knows neither users nor encryption.

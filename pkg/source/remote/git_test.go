@@ -43,13 +43,9 @@ import (
 // testOptions allow what only tests need.
 func testOptions(t testing.TB, secret map[string]string) *Options {
 	t.Helper()
-	allowed, err := netguard.ParseNetworks("127.0.0.1")
-	if err != nil {
-		t.Fatal("ParseNetworks() =", err)
-	}
 	return &Options{
 		CredentialsDir: mountSecret(t, secret),
-		Policy:         netguard.Policy{Allowed: allowed},
+		Policy:         netguard.Policy{Loopback: true},
 		Timeout:        time.Minute,
 		MaxBytes:       16 << 20,
 	}
@@ -414,13 +410,13 @@ func TestGitFails(t *testing.T) {
 func TestGitRefusesAddresses(t *testing.T) {
 	r := newRepo(t)
 	server, ca := r.serveHTTPS(t)
-	elsewhere := httptest.NewTLSServer(http.RedirectHandler("https://127.0.0.2:1/org/repo.git/info/refs?service=git-upload-pack", http.StatusFound))
+	elsewhere := httptest.NewTLSServer(http.RedirectHandler("https://10.0.0.2:1/org/repo.git/info/refs?service=git-upload-pack", http.StatusFound))
 	defer elsewhere.Close()
 	elsewhereCA := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: elsewhere.Certificate().Raw}))
 
 	t.Run("loopback", func(t *testing.T) {
 		o := testOptions(t, map[string]string{keyCA: ca})
-		o.Policy.Allowed = nil
+		o.Policy.Loopback = false
 		fetch(t, o, gitSource(server.URL+"/org/repo.git", "main", "")).wantFailure(t, source.ReasonSourceRefused, "127.0.0.1")
 	})
 	t.Run("API server", func(t *testing.T) {
@@ -428,9 +424,19 @@ func TestGitRefusesAddresses(t *testing.T) {
 		fetch(t, testOptions(t, map[string]string{keyCA: ca}), gitSource(server.URL+"/org/repo.git", "main", "")).
 			wantFailure(t, source.ReasonSourceRefused, "API server")
 	})
+	t.Run("API server by its name", func(t *testing.T) {
+		t.Setenv(apiServerEnv, "localhost")
+		fetch(t, testOptions(t, map[string]string{keyCA: ca}), gitSource(server.URL+"/org/repo.git", "main", "")).
+			wantFailure(t, source.ReasonSourceRefused, "API server")
+	})
+	t.Run("API server that cannot be told from others", func(t *testing.T) {
+		t.Setenv(apiServerEnv, "api.invalid")
+		fetch(t, testOptions(t, map[string]string{keyCA: ca}), gitSource(server.URL+"/org/repo.git", "main", "")).
+			wantFailure(t, source.ReasonSourceUnavailable, `"api.invalid"`)
+	})
 	t.Run("redirect", func(t *testing.T) {
 		fetch(t, testOptions(t, map[string]string{keyCA: elsewhereCA}), gitSource(elsewhere.URL+"/org/repo.git", "main", "")).
-			wantFailure(t, source.ReasonSourceRefused, "127.0.0.2")
+			wantFailure(t, source.ReasonSourceRefused, "10.0.0.2")
 	})
 	for _, url := range []string{"ssh://git@169.254.169.254/repo", "git@127.1:org/repo", "git://0x7f.1/repo", "http://metadata.svc.cluster.local./x"} {
 		t.Run(url, func(t *testing.T) {

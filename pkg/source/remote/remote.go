@@ -28,6 +28,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -72,7 +73,7 @@ func networksInto(networks *[]netip.Prefix) func(string) error {
 func (o *Options) Fetch(ctx context.Context, p *source.Plan, files *source.Files) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
-	f, err := newFetcher(o)
+	f, err := newFetcher(ctx, o)
 	if err != nil {
 		return "", err
 	}
@@ -94,17 +95,35 @@ type fetcher struct {
 	refused     atomic.Pointer[netguard.RefusedError]
 }
 
-func newFetcher(o *Options) (*fetcher, error) {
+func newFetcher(ctx context.Context, o *Options) (*fetcher, error) {
 	credentials, err := readCredentials(o.CredentialsDir)
 	if err != nil {
 		return nil, err
 	}
-	policy := o.Policy
-	// What is no address there is a name, and those of the API server are refused in any case.
-	if server, err := netguard.ParseNetworks(os.Getenv(apiServerEnv)); err == nil {
-		policy.Denied = append(policy.Denied[:len(policy.Denied):len(policy.Denied)], server...)
+	policy, err := withoutAPIServer(ctx, o.Policy, os.Getenv(apiServerEnv))
+	if err != nil {
+		return nil, err
 	}
 	return &fetcher{guard: netguard.New(policy), credentials: credentials, maxBytes: o.MaxBytes}, nil
+}
+
+// withoutAPIServer denies the API server, too. Some clouds tell its name in the place of an address: then what it
+// resolves to is denied beside it.
+func withoutAPIServer(ctx context.Context, policy netguard.Policy, host string) (netguard.Policy, error) {
+	if host == "" {
+		return policy, nil
+	}
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return policy, source.Failf(source.ReasonSourceUnavailable, "failed to find out where the API server %q is, which sources must not be at: %w", host, err)
+	}
+	policy.Denied = slices.Clone(policy.Denied)
+	for _, addr := range addrs {
+		addr = addr.WithZone("").Unmap()
+		policy.Denied = append(policy.Denied, netip.PrefixFrom(addr, addr.BitLen()))
+	}
+	policy.DeniedNames = append(slices.Clone(policy.DeniedNames), host)
+	return policy, nil
 }
 
 func (f *fetcher) fetch(ctx context.Context, s *source.Source, files *source.Files) (string, error) {
