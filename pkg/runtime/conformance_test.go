@@ -127,12 +127,14 @@ func TestReplies(t *testing.T) {
 			{"correlation", "POST /", `{}`, append(plain, "X-Correlation-Id", "c-1"), 204, "", []string{"X-Correlation-Id", "c-1"}},
 
 			{"event", "POST /", `{"do":"object"}`, binary, 200, `{"x":1}`, []string{
-				"Ce-Specversion", "1.0", "Ce-Type", "io.knative.lambda.response.success", "Ce-Source", "io.knative.lambda/ns/fn",
+				"Ce-Specversion", "1.0", "Ce-Type", "io.knative.lambda.response.success", "Ce-Source", "io.knative.lambda/ns/fn", "Ce-Repliedby", "ns/fn",
 				"Ce-Causationid", "7", "Ce-Subject", "", "Content-Type", asJSON,
 			}},
 			{"event, number", "POST /", `{"do":"number"}`, binary, 200, "42", []string{"Ce-Specversion", "1.0", "Content-Type", asJSON}},
+			{"event, its own reply", "POST /", `{"do":"number"}`, append(without("Ce-Nothing"), "Ce-Repliedby", "ns/fn"), 204, "", nil},
+			{"event, another's reply", "POST /", `{"do":"number"}`, append(without("Ce-Nothing"), "Ce-Repliedby", "ns/other"), 200, "42", nil},
 			{"event, nothing", "POST /", `{}`, binary, 204, "", []string{"Ce-Type", ""}},
-			{"event, its own", "POST /", `{"do":"event","x":1}`, binary, 200, "1", []string{"Ce-Type", "made", "Ce-Id", "8", "Ce-Source", "/orders", "Content-Type", asJSON}},
+			{"event, its own", "POST /", `{"do":"event","x":1}`, binary, 200, "1", []string{"Ce-Type", "made", "Ce-Id", "8", "Ce-Source", "/orders", "Ce-Repliedby", "ns/fn", "Content-Type", asJSON}},
 			{"own event to a request", "POST /", `{"do":"event","x":1}`, plain, 200, "1", []string{"Ce-Type", "made"}},
 			{"event, context", "POST /", `{"do":"about"}`, binary, 200, "POST / order none", nil},
 			{"event, sub-path and PUT", "PUT /a", `{"do":"about"}`, binary, 200, "PUT /a order none", nil},

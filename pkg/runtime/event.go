@@ -38,6 +38,10 @@ import (
 const (
 	eventMediaPrefix = "application/cloudevents"
 	batchMediaType   = "application/cloudevents-batch+json"
+
+	// repliedBy is the extension with the namespace and name of the function that an event is a reply of. A function's
+	// triggers let no reply of its own pass.
+	repliedBy = "repliedby"
 )
 
 // input is what one call of the handler is about.
@@ -53,6 +57,10 @@ func parse(h http.Header, body []byte) (inputs []input, batch bool, err error) {
 	if !isEvent(h) {
 		in := input{kind: kindOf(h.Get("Content-Type"), body), data: body}
 		return []input{in}, false, nil
+	}
+	if v := h["Ce-Specversion"]; len(v) == 1 && v[0] == "1.0" && !isEventMedia(h.Get("Content-Type")) {
+		in, err := parseBinary(h, body)
+		return []input{in}, false, err
 	}
 	m := cehttp.NewMessage(h, io.NopCloser(bytes.NewReader(body)))
 	switch m.ReadEncoding() {
@@ -87,32 +95,48 @@ func isEvent(h http.Header) bool {
 			return true
 		}
 	}
-	ct := h.Get("Content-Type")
-	return len(ct) >= len(eventMediaPrefix) && strings.EqualFold(ct[:len(eventMediaPrefix)], eventMediaPrefix)
+	return isEventMedia(h.Get("Content-Type"))
+}
+
+func isEventMedia(contentType string) bool {
+	return len(contentType) >= len(eventMediaPrefix) && strings.EqualFold(contentType[:len(eventMediaPrefix)], eventMediaPrefix)
 }
 
 func parseBinary(h http.Header, body []byte) (input, error) {
+	var in input
+	if e, ok := fastEvent(h); ok {
+		in = input{event: e, kind: kindOf(e.DataContentType, body), data: body}
+	} else {
+		var err error
+		if in, err = sdkBinary(h, body); err != nil {
+			return in, err
+		}
+	}
+	unescapeAttributes(in.event)
+	return in, nil
+}
+
+// sdkBinary has the CloudEvents SDK read the event.
+func sdkBinary(h http.Header, body []byte) (input, error) {
 	// The data does not go through the message, which would copy it.
 	e, err := binding.ToEvent(nil, cehttp.NewMessage(h, nil)) //nolint:staticcheck // it has no use for a context
 	if err != nil {
 		return input{}, badEvent(err)
 	}
 	e.DataEncoded = body
-	in, err := inputOf(e)
-	if err != nil {
-		return in, err
-	}
-	// Text in headers is percent-encoded. Attributes that are URIs stay as they
-	// are: what looks encoded in them mostly is part of the URI.
-	in.event.ID = unescape(in.event.ID)
-	in.event.Type = unescape(in.event.Type)
-	in.event.Subject = unescape(in.event.Subject)
-	for name, value := range in.event.Extensions {
+	return inputOf(e)
+}
+
+// unescapeAttributes undoes the percent-encoding that text in headers has.
+// Attributes that are URIs stay as they are: what looks encoded in them mostly
+// is part of the URI.
+func unescapeAttributes(e *protocol.Event) {
+	e.ID, e.Type, e.Subject = unescape(e.ID), unescape(e.Type), unescape(e.Subject)
+	for name, value := range e.Extensions {
 		if text, ok := value.(string); ok {
-			in.event.Extensions[name] = unescape(text)
+			e.Extensions[name] = unescape(text)
 		}
 	}
-	return in, nil
 }
 
 func parseBatch(m *cehttp.Message) ([]input, error) {
@@ -206,10 +230,14 @@ func unescape(s string) string {
 // escape encodes text for a header, as the CloudEvents HTTP binding asks for.
 func escape(s string) string {
 	const hex = "0123456789ABCDEF"
+	mustBe := func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '%' }
+	if strings.IndexFunc(s, mustBe) < 0 {
+		return s
+	}
 	var b strings.Builder
 	for i := range len(s) {
 		c := s[i]
-		if c <= ' ' || c >= 0x7f || c == '"' || c == '%' {
+		if mustBe(rune(c)) {
 			b.WriteByte('%')
 			b.WriteByte(hex[c>>4])
 			b.WriteByte(hex[c&15])
@@ -231,6 +259,9 @@ func (r *Runtime) replyEvent(inv *invocation, in *input, own map[string]any) (*e
 	e.SetExtension("correlationid", inv.info.correlation)
 	if in.event != nil {
 		e.SetExtension("causationid", in.event.ID)
+	}
+	if inv.span.traceID != "" { // what the event triggers is part of the same trace
+		e.SetExtension("traceparent", inv.span.traceparent())
 	}
 	for name, value := range own {
 		text, err := types.Format(value)
@@ -264,7 +295,24 @@ func (r *Runtime) replyEvent(inv *invocation, in *input, own map[string]any) (*e
 			e.SetExtension(name, value)
 		}
 	}
+	// Last: whatever else the handler says of its event, its own trigger must know it again.
+	e.SetExtension(repliedBy, r.name)
 	return &e, e.Validate()
+}
+
+// setReplyHeader writes what replyEvent has of an event that the handler says nothing of.
+func (r *Runtime) setReplyHeader(h http.Header, inv *invocation, cause string) {
+	h["Ce-Specversion"] = []string{"1.0"}
+	h["Ce-Id"] = []string{newID()}
+	h["Ce-Type"] = []string{successType}
+	h["Ce-Source"] = []string{r.source}
+	h["Ce-Time"] = []string{time.Now().UTC().Format(time.RFC3339Nano)}
+	h["Ce-Correlationid"] = []string{escape(inv.info.correlation)}
+	h["Ce-Causationid"] = []string{escape(cause)}
+	h.Set("Ce-"+repliedBy, escape(r.name))
+	if inv.span.traceID != "" {
+		h["Ce-Traceparent"] = []string{inv.span.traceparent()}
+	}
 }
 
 // setEventHeader writes an event's attributes as headers.

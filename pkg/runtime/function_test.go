@@ -39,6 +39,7 @@ type logLine struct {
 	Message      string         `json:"message"`
 	InvocationID string         `json:"invocationId"`
 	TraceID      string         `json:"trace_id"` //nolint:tagliatelle // as collectors expect it
+	EventID      string         `json:"ce_id"`    //nolint:tagliatelle // as its header is called
 	Stream       string         `json:"stream"`
 	Stack        string         `json:"stack"`
 	Fields       map[string]any `json:"fields"`
@@ -103,7 +104,7 @@ type function struct {
 }
 
 // optionsOf are those of a function in dir, whose language needs a program.
-func optionsOf(t *testing.T, language, handler, program, dir string) runtime.Options {
+func optionsOf(t testing.TB, language, handler, program, dir string) runtime.Options {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
 		t.Skipf("functions in %s need %s: %v", language, program, err)
@@ -127,7 +128,7 @@ func optionsOf(t *testing.T, language, handler, program, dir string) runtime.Opt
 }
 
 // serve serves until the test is over.
-func serve(t *testing.T, o *runtime.Options) *function {
+func serve(t testing.TB, o *runtime.Options) *function {
 	t.Helper()
 	r, err := runtime.New(*o)
 	if err != nil {

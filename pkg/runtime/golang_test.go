@@ -31,7 +31,7 @@ import (
 )
 
 // goPlan is the plan of a fixture. A go.mod ends in .txt, because it would be a module of its own otherwise.
-func goPlan(t *testing.T, fixture, handler string) *source.Plan {
+func goPlan(t testing.TB, fixture, handler string) *source.Plan {
 	t.Helper()
 	dir := filepath.Join("testdata", "golang", fixture)
 	files := map[string]string{}
@@ -54,7 +54,7 @@ func goPlan(t *testing.T, fixture, handler string) *source.Plan {
 }
 
 // buildGo does what the Dockerfile does, in folders of its own, and returns the folder of the program.
-func buildGo(t *testing.T, plan *source.Plan) (dir, output string, err error) {
+func buildGo(t testing.TB, plan *source.Plan) (dir, output string, err error) {
 	t.Helper()
 	parts, dir := t.TempDir(), t.TempDir()
 	if _, err := source.WriteContext(t.Context(), plan, parts, source.DefaultLimits); err != nil {
@@ -95,7 +95,7 @@ func buildGo(t *testing.T, plan *source.Plan) (dir, output string, err error) {
 }
 
 // copyAll copies a file into a folder, or what is in a folder, over what is there.
-func copyAll(t *testing.T, from, to string) {
+func copyAll(t testing.TB, from, to string) {
 	t.Helper()
 	err := filepath.WalkDir(from, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -123,7 +123,7 @@ func copyAll(t *testing.T, from, to string) {
 	}
 }
 
-func goOptions(t *testing.T, fixture, handler string) runtime.Options {
+func goOptions(t testing.TB, fixture, handler string) runtime.Options {
 	t.Helper()
 	o := optionsOf(t, "go", handler, "go", t.TempDir())
 	dir, output, err := buildGo(t, goPlan(t, fixture, handler))
@@ -236,4 +236,182 @@ func TestGoDiesAtStart(t *testing.T) {
 		t.Errorf("Run() = %v", err)
 	}
 	o.Output.(*functionLog).await(t, "panic: no table")
+}
+
+const funcEvent = `package function
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+)
+
+type Function struct{ greeting string }
+
+func New() *Function { return &Function{} }
+
+func (f *Function) Start(ctx context.Context, cfg map[string]string) error {
+	if cfg["HANDLER"] != "main.Handler" {
+		return fmt.Errorf("the environment has handler %q", cfg["HANDLER"])
+	}
+	f.greeting = "hello"
+	return nil
+}
+
+func (f *Function) Stop(ctx context.Context) error {
+	fmt.Println("stopped")
+	return nil
+}
+
+func (f *Function) Handle(ctx context.Context, e event.Event) (*event.Event, error) {
+	var data struct{ Name string }
+	if err := e.DataAs(&data); err != nil {
+		return nil, err
+	}
+	if data.Name == "nobody" {
+		return nil, nil
+	}
+	if data.Name == "" {
+		return nil, fmt.Errorf("there is no name")
+	}
+	reply := event.New()
+	reply.SetID("8")
+	reply.SetSource("/me")
+	reply.SetType(e.Type() + ".done")
+	reply.SetExtension("shard", e.Extensions()["shard"])
+	return &reply, reply.SetData("application/json", map[string]string{"said": f.greeting + " " + data.Name})
+}
+`
+
+const frameworkHTTP = `package hello
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+	"github.com/cloudevents/sdk-go/v2/event"
+)
+
+func init() {
+	functions.HTTP("HelloHTTP", helloHTTP)
+	functions.CloudEvent("HelloEvent", helloEvent)
+	functions.Typed("HelloTyped", helloTyped)
+}
+
+func helloHTTP(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprintf(w, "hello from %s %s", r.Method, r.URL.Path)
+}
+
+func helloEvent(ctx context.Context, e event.Event) error {
+	if e.Type() == "bad" {
+		return fmt.Errorf("bad type")
+	}
+	return nil
+}
+
+type input struct {
+	X int ` + "`json:\"x\"`" + `
+}
+
+func helloTyped(in *input) (*input, error) { return &input{in.X + 1}, nil }
+`
+
+// TestGoCompatibility has functions for Knative's func and for functions-framework, with the packages that those have.
+func TestGoCompatibility(t *testing.T) {
+	const sdk, framework = "github.com/cloudevents/sdk-go/v2 v2.16.2", "github.com/GoogleCloudPlatform/functions-framework-go v1.9.2"
+	named := append(binary, "Ce-Shard", "s-7")
+	for _, tc := range []struct {
+		name, code, dependencies, handler string
+		calls                             []goCall
+		last                              string // of the log
+	}{
+		{"func, events", funcEvent, sdk, "", []goCall{
+			{"POST /", `{"name":"you"}`, named, 200, `{"said":"hello you"}`, []string{"Ce-Type", "order.done", "Ce-Id", "8", "Ce-Source", "/me", "Ce-Shard", "s-7", "Content-Type", asJSON}},
+			{"POST /", `{"name":"nobody"}`, binary, 204, "", nil},
+			{"POST /", `{}`, binary, 500, `{"error":{"code":"HandlerError","message":"there is no name","retryable":true}}`, nil},
+			{"POST /", `{}`, plain, 400, `{"error":{"code":"InvalidData","message":"the handler takes a CloudEvent, and the request is none","retryable":false}}`, nil},
+		}, "stopped"},
+		{"func, http", "package function\n\nimport \"net/http\"\n\ntype F struct{}\n\nfunc New() *F { return &F{} }\n\nfunc (*F) Handle(w http.ResponseWriter, r *http.Request) {\n\tw.WriteHeader(202)\n\t_, _ = w.Write([]byte(r.Method))\n}\n", "", "", []goCall{
+			{"PUT /a", "", nil, 202, "PUT", nil},
+		}, ""},
+		{"func, static", "package function\n\nimport (\n\t\"context\"\n\t\"net/http\"\n)\n\nfunc Handle(ctx context.Context, w http.ResponseWriter, r *http.Request) {\n\t_, _ = w.Write([]byte(ctx.Value(\"method\").(string)))\n}\n", "", "", []goCall{
+			{"DELETE /a", "", nil, 200, "DELETE", nil},
+		}, ""},
+		{"framework, http", frameworkHTTP, framework + "\n" + sdk, "HelloHTTP", []goCall{{"GET /a", "", nil, 200, "hello from GET /a", nil}}, ""},
+		{"framework, event", frameworkHTTP, framework + "\n" + sdk, "HelloEvent", []goCall{
+			{"POST /", `{}`, binary, 204, "", nil},
+			{"POST /", `{}`, append(without("Ce-Type"), "Ce-Type", "bad"), 500, `{"error":{"code":"HandlerError","message":"bad type","retryable":true}}`, nil},
+			{"POST /", `{}`, without("Ce-Source"), 400, "", nil},
+		}, ""},
+		{"framework, typed", frameworkHTTP, framework + "\n" + sdk, "HelloTyped", []goCall{
+			{"POST /", `{"x":41}`, plain, 200, `{"x":42}`, nil},
+			{"POST /", `{}`, plain, 200, `{"x":1}`, nil}, // and not 42 from the one before
+			{"POST /", `{`, plain, 400, "", nil},
+		}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			o := optionsOf(t, "go", "main.Handler", "go", t.TempDir())
+			plan := goPlan(t, "compile", "main.Handler")
+			if tc.handler != "" {
+				plan.Handler = tc.handler
+			}
+			plan.Source.Inline.Files = goModuleOf(t, tc.code, tc.dependencies)
+			dir, output, err := buildGo(t, plan)
+			if err != nil {
+				t.Fatalf("failed to build: %v\n%s", err, output)
+			}
+			o.WorkerDir = dir
+			f := serve(t, &o)
+			for _, call := range tc.calls {
+				method, path, _ := strings.Cut(call.method, " ")
+				resp, body := f.send(t, method, path, call.body, call.header...)
+				if resp.StatusCode != call.status || call.reply != "" && body != call.reply {
+					t.Errorf("%s %s: %d %s, want %d %s", call.method, call.body, resp.StatusCode, body, call.status, call.reply)
+				}
+				for i := 0; i < len(call.want); i += 2 {
+					if got := resp.Header.Get(call.want[i]); got != call.want[i+1] {
+						t.Errorf("%s = %q, want %q", call.want[i], got, call.want[i+1])
+					}
+				}
+			}
+			if err := f.stop(); err != nil {
+				t.Error("Run() =", err)
+			}
+			if tc.last != "" {
+				f.log.await(t, tc.last)
+			}
+		})
+	}
+}
+
+// goModuleOf returns the files of a module, as its author has them.
+func goModuleOf(t *testing.T, code, dependencies string) map[string]string {
+	t.Helper()
+	files := map[string]string{"function.go": code, "go.mod": "module example.com/function\n\ngo 1.25\n\nrequire (\n" + dependencies + "\n)\n"}
+	dir := folder(t, files)
+	tidy := exec.CommandContext(t.Context(), "go", "mod", "tidy")
+	tidy.Dir = dir
+	if out, err := tidy.CombinedOutput(); err != nil {
+		t.Skipf("%s cannot be had: %v\n%s", dependencies, err, out)
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err == nil {
+			files[name] = string(text)
+		}
+	}
+	return files
+}
+
+// goCall is a request and what is expected of it.
+type goCall struct {
+	method, body string
+	header       []string
+	status       int
+	reply        string
+	want         []string
 }

@@ -18,19 +18,19 @@ package runtime
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
-	"net/url"
-	"strings"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime/otlp"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime/protocol"
 )
 
@@ -40,15 +40,30 @@ const (
 	maxCorrelation    = 256
 )
 
-func newID() string { return rand.Text() }
+// newID returns an id of 26 characters. It has to be unique, and nobody may do anything for knowing it.
+func newID() string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	var b [26]byte
+	var bits uint64
+	for i := range b {
+		if i%12 == 0 {
+			bits = rand.Uint64() //nolint:gosec // it is no secret
+		}
+		b[i] = letters[bits&31]
+		bits >>= 5
+	}
+	return string(b[:])
+}
 
 // invocation is one request to the function.
 type invocation struct {
 	request  *http.Request
 	info     callInfo
+	span     *span
 	start    time.Time
 	deadline time.Time
 	cold     bool
+	batch    bool
 	worker   *worker // of the last call
 }
 
@@ -58,7 +73,8 @@ func (r *Runtime) newInvocation(req *http.Request) *invocation {
 	inv.cold = !r.warm.Swap(true)
 	inv.info.invocation = newID()
 	inv.info.correlation = correlationOf(req.Header)
-	inv.info.traceID, inv.info.spanID = parseTraceparent(req.Header.Get("Traceparent"))
+	inv.span = r.tracer.receive(extract(r.propagations, req.Header), inv.start)
+	inv.info.traceID, inv.info.spanID = inv.span.traceID, inv.span.spanID
 	return inv
 }
 
@@ -73,24 +89,6 @@ func correlationOf(h http.Header) string {
 	return newID()
 }
 
-// parseTraceparent returns the ids of a W3C traceparent header.
-func parseTraceparent(s string) (traceID, spanID string) {
-	const traceStart, traceEnd, spanStart, spanEnd = 3, 35, 36, 52
-	if len(s) < 55 || s[2] != '-' || s[traceEnd] != '-' || s[spanEnd] != '-' || s[:2] == "ff" {
-		return "", ""
-	}
-	traceID, spanID = s[traceStart:traceEnd], s[spanStart:spanEnd]
-	if !isID(traceID) || !isID(spanID) {
-		return "", ""
-	}
-	return traceID, spanID
-}
-
-// isID reports whether s is lower-case hexadecimal and not all zero.
-func isID(s string) bool {
-	return strings.Trim(s, "0123456789abcdef") == "" && strings.Trim(s, "0") != ""
-}
-
 // memory is the worker's resident memory in MiB.
 func (inv *invocation) memory() float64 {
 	if inv.worker == nil {
@@ -102,6 +100,8 @@ func (inv *invocation) memory() float64 {
 // invoke answers a request to the function.
 func (r *Runtime) invoke(w http.ResponseWriter, req *http.Request) {
 	inv := r.newInvocation(req)
+	r.metrics.concurrent.Add(1)
+	defer r.metrics.concurrent.Add(-1)
 	w.Header().Set(correlationHeader, inv.info.correlation)
 	ctx, cancel := context.WithDeadlineCause(req.Context(), inv.deadline, errDeadline)
 	defer cancel()
@@ -116,11 +116,48 @@ func (r *Runtime) invoke(w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	r.metrics.observe(inv, out.status, failed)
+	r.endReceive(inv, out.status, failed)
+	if r.options.LogRequests {
+		r.log.info(fmt.Sprintf("%s %s %d in %v", req.Method, req.URL.Path, out.status, time.Since(inv.start).Round(10*time.Microsecond)), &inv.info)
+	}
 	if failed != nil && out.status != failed.status {
 		// Part of the reply is out: cutting the connection is the only way to
 		// say that the rest does not come.
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// endReceive ends the span of a request.
+func (r *Runtime) endReceive(inv *invocation, status int, failed *httpError) {
+	if inv.span.recorded == nil {
+		return
+	}
+	attributes := []otlp.Attribute{
+		{Key: "lambda.function", Value: r.options.Name},
+		{Key: "lambda.namespace", Value: r.options.Namespace},
+		{Key: "lambda.runtime", Value: r.options.Language},
+		{Key: "faas.invocation_id", Value: inv.info.invocation},
+		{Key: "faas.coldstart", Value: inv.cold},
+		{Key: "correlation.id", Value: inv.info.correlation},
+		{Key: "http.request.method", Value: inv.request.Method},
+		{Key: "url.path", Value: inv.request.URL.Path},
+		{Key: "http.response.status_code", Value: status},
+	}
+	if e := inv.info.event; e != nil {
+		attributes = append(attributes,
+			otlp.Attribute{Key: "cloudevents.event_id", Value: e.ID},
+			otlp.Attribute{Key: "cloudevents.event_source", Value: e.Source},
+			otlp.Attribute{Key: "cloudevents.event_type", Value: e.Type})
+	}
+	var reason error
+	switch {
+	case failed != nil:
+		attributes = append(attributes, otlp.Attribute{Key: "error.type", Value: failed.code})
+		reason = failed
+	case status >= http.StatusInternalServerError:
+		reason = fmt.Errorf("the handler answered with status %d", status)
+	}
+	r.tracer.end(inv.span, reason, attributes...)
 }
 
 // statusWriter remembers the status that was sent. While the runtime drains it has the client make its next request
@@ -132,10 +169,11 @@ type statusWriter struct {
 }
 
 func (w *statusWriter) WriteHeader(status int) {
-	if w.status == 0 {
+	final := status >= http.StatusOK || status == http.StatusSwitchingProtocols
+	if w.status == 0 && final {
 		w.status = status
 	}
-	if w.draining.Load() {
+	if w.draining.Load() && status >= http.StatusOK {
 		w.Header().Set("Connection", "close")
 	}
 	w.ResponseWriter.WriteHeader(status)
@@ -144,7 +182,10 @@ func (w *statusWriter) WriteHeader(status int) {
 // Unwrap makes http.ResponseController work.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (r *Runtime) answer(ctx context.Context, w http.ResponseWriter, inv *invocation) error {
+func (r *Runtime) answer(ctx context.Context, w *statusWriter, inv *invocation) error {
+	if handed, err := r.handOn(ctx, w, inv); handed || err != nil {
+		return err
+	}
 	body, err := r.readBody(w, inv)
 	if err != nil {
 		return err
@@ -152,6 +193,10 @@ func (r *Runtime) answer(ctx context.Context, w http.ResponseWriter, inv *invoca
 	inputs, batch, err := parse(inv.request.Header, body)
 	if err != nil {
 		return err
+	}
+	if inputs = slices.DeleteFunc(inputs, r.isOwnReply); len(inputs) == 0 {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
 	}
 	if batch {
 		return r.answerBatch(ctx, w, inv, inputs)
@@ -169,7 +214,16 @@ func (r *Runtime) answer(ctx context.Context, w http.ResponseWriter, inv *invoca
 			return err
 		}
 	}
-	return a.write(ctx, w, inv.deadline)
+	reply := r.tracer.child(inv.span, "reply")
+	err = a.write(ctx, w, inv.deadline)
+	r.tracer.end(reply, err)
+	return err
+}
+
+// isOwnReply reports whether an event is a reply of this very function. Where a broker sends it back, because it knows no
+// filter against it, the handler would be called for ever.
+func (r *Runtime) isOwnReply(in input) bool {
+	return in.event != nil && in.event.Extensions[repliedBy] == r.name
 }
 
 // readBody reads the whole body before the function is bothered, so that slow
@@ -222,16 +276,15 @@ func bodyError(err error, inv *invocation) error {
 }
 
 // call runs the handler. The caller must abandon the call that it returns.
-func (r *Runtime) call(ctx context.Context, inv *invocation, in *input) (*answer, *call, error) {
-	meta, err := json.Marshal(requestMeta(inv, in))
-	if err != nil {
-		return nil, nil, fmt.Errorf("failed to encode the request: %w", err)
-	}
+func (r *Runtime) call(ctx context.Context, inv *invocation, in *input) (_ *answer, _ *call, err error) {
+	handler := r.tracer.child(inv.span, "handler")
+	defer func() { r.tracer.end(handler, err) }()
+	inv.info.spanID, inv.info.event = handler.spanID, in.event
 	c, err := r.begin(ctx, inv)
 	if err != nil {
 		return nil, nil, err
 	}
-	a, err := r.exchange(ctx, inv, in, c, meta)
+	a, err := r.exchange(ctx, inv, in, c)
 	if err != nil {
 		r.abandon(c)
 		return nil, nil, err
@@ -254,8 +307,12 @@ func (r *Runtime) begin(ctx context.Context, inv *invocation) (*call, error) {
 	return c, nil
 }
 
-func (r *Runtime) exchange(ctx context.Context, inv *invocation, in *input, c *call, meta []byte) (*answer, error) {
-	if err := c.sendRequest(ctx, in.kind, meta, in.data); err != nil {
+func (r *Runtime) exchange(ctx context.Context, inv *invocation, in *input, c *call) (*answer, error) {
+	buffer := metaBuffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in there
+	*buffer = appendRequestMeta((*buffer)[:0], inv, in)
+	err := c.sendRequest(ctx, in.kind, *buffer, in.data)
+	metaBuffers.Put(buffer)
+	if err != nil {
 		return nil, err
 	}
 	rep, err := c.response(ctx)
@@ -300,29 +357,6 @@ func (r *Runtime) abandon(c *call) {
 	})
 }
 
-func requestMeta(inv *invocation, in *input) *protocol.RequestMeta {
-	req := inv.request
-	m := &protocol.RequestMeta{
-		Invocation:  inv.info.invocation,
-		Correlation: inv.info.correlation,
-		Deadline:    inv.deadline.UnixMilli(),
-		TraceID:     inv.info.traceID,
-		SpanID:      inv.info.spanID,
-		Method:      req.Method,
-		Path:        req.URL.Path,
-		Headers:     make(map[string]string, len(req.Header)+1),
-		Event:       in.event,
-	}
-	if req.URL.RawQuery != "" {
-		m.Query, _ = url.ParseQuery(req.URL.RawQuery) // what can be read of it counts
-	}
-	m.Headers["host"] = req.Host
-	for name, values := range req.Header {
-		m.Headers[strings.ToLower(name)] = strings.Join(values, ", ")
-	}
-	return m
-}
-
 // batchFailure is what the reply says of an event of a batch that failed.
 type batchFailure struct {
 	ID     string      `json:"id"`
@@ -334,6 +368,7 @@ type batchFailure struct {
 // answerBatch handles the events one after the other, all of them, and replies
 // with a batch. If some failed, the reply is the worst failure, and names all.
 func (r *Runtime) answerBatch(ctx context.Context, w http.ResponseWriter, inv *invocation, inputs []input) error {
+	inv.batch = true
 	replies := make([]event.Event, 0, len(inputs))
 	var failures []batchFailure
 	var worst *httpError

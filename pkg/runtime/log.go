@@ -19,7 +19,12 @@ package runtime
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"log"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,6 +51,9 @@ type line struct {
 	CorrelationID string         `json:"correlationId,omitempty"`
 	TraceID       string         `json:"trace_id,omitempty"`
 	SpanID        string         `json:"span_id,omitempty"`
+	EventID       string         `json:"ce_id,omitempty"`
+	EventType     string         `json:"ce_type,omitempty"`
+	EventSource   string         `json:"ce_source,omitempty"`
 	Stream        string         `json:"stream,omitempty"`
 	Logger        string         `json:"logger,omitempty"`
 	Stack         string         `json:"stack,omitempty"`
@@ -56,6 +64,9 @@ type line struct {
 type logger struct {
 	function  string
 	namespace string
+	text      bool
+	noTrace   bool
+	noEvent   bool
 
 	mu  sync.Mutex
 	out io.Writer
@@ -64,28 +75,52 @@ type logger struct {
 }
 
 func newLogger(o *Options) *logger {
-	l := &logger{function: o.Name, namespace: o.Namespace, out: o.Output}
+	l := &logger{function: o.Name, namespace: o.Namespace, text: o.LogText, noTrace: o.LogNoTrace, noEvent: o.LogNoEvent, out: o.Output}
 	l.enc = json.NewEncoder(&l.buf)
 	l.enc.SetEscapeHTML(false)
 	return l
 }
 
 func (l *logger) write(n line, origin *callInfo) {
-	n.Time = time.Now().UTC().Format(time.RFC3339Nano)
+	now := time.Now()
+	n.Time = now.UTC().Format(time.RFC3339Nano)
 	n.Function, n.Namespace = l.function, l.namespace
 	if origin != nil {
 		n.InvocationID, n.CorrelationID = origin.invocation, origin.correlation
-		n.TraceID, n.SpanID = origin.traceID, origin.spanID
+		if !l.noTrace {
+			n.TraceID, n.SpanID = origin.traceID, origin.spanID
+		}
+		if e := origin.event; e != nil && !l.noEvent {
+			n.EventID, n.EventType, n.EventSource = e.ID, e.Type, e.Source
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.buf.Reset()
-	if err := l.enc.Encode(&n); err != nil {
+	if l.text {
+		n.appendText(&l.buf, now)
+	} else if err := l.enc.Encode(&n); err != nil {
 		return // strings and what came out of JSON always go back in
 	}
 	_, _ = l.out.Write(l.buf.Bytes()) // there is nowhere to say that the log is gone
 }
 
+// appendText writes the line for people: time, level, message, fields, and a
+// stack below.
+func (n *line) appendText(b *bytes.Buffer, now time.Time) {
+	fmt.Fprintf(b, "%s %-5s %s", now.Format("15:04:05.000"), n.Level, n.Message)
+	for _, name := range slices.Sorted(maps.Keys(n.Fields)) {
+		fmt.Fprintf(b, " %s=%v", name, n.Fields[name])
+	}
+	b.WriteByte('\n')
+	if n.Stack != "" {
+		b.WriteString("  " + strings.ReplaceAll(strings.TrimRight(n.Stack, "\n"), "\n", "\n  ") + "\n")
+	}
+}
+
+func (l *logger) info(message string, origin *callInfo) {
+	l.write(line{Level: levelInfo, Message: message}, origin)
+}
 func (l *logger) warn(message string)  { l.write(line{Level: levelWarn, Message: message}, nil) }
 func (l *logger) error(message string) { l.write(line{Level: levelError, Message: message}, nil) }
 
@@ -104,6 +139,9 @@ func (l *logger) Write(b []byte) (int, error) {
 	l.warn(string(bytes.TrimSpace(b)))
 	return len(b), nil
 }
+
+// asLog is the logger for packages that want one of package log.
+func (l *logger) asLog() *log.Logger { return log.New(l, "", 0) }
 
 // frame logs what the worker sent.
 func (l *logger) frame(f *protocol.Frame, origin *callInfo) {

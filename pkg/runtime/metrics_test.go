@@ -26,10 +26,11 @@ import (
 )
 
 func TestMetrics(t *testing.T) {
-	m := newMetrics(`f"n`, "ns")
-	traced := callInfo{traceID: "4bf92f3577b34da6a3ce929d0e0e4736", spanID: "00f067aa0ba902b7"}
-	start := func(ago time.Duration) *invocation { return &invocation{start: time.Now().Add(-ago), info: traced} }
-	m.observe(&invocation{start: time.Now().Add(-time.Hour), cold: true}, http.StatusOK, nil)
+	m := newMetrics(&Options{Name: `f"n`, Namespace: "ns"})
+	traced := &span{traceContext: newTraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", true)}
+	start := func(ago time.Duration) *invocation { return &invocation{start: time.Now().Add(-ago), span: traced} }
+	m.observe(&invocation{start: time.Now().Add(-time.Hour), cold: true, span: &span{}}, http.StatusOK, nil)
+	m.phase(phaseBoot, 30*time.Millisecond)
 	m.observe(start(3*time.Second), http.StatusBadGateway, &httpError{http.StatusBadGateway, codeOutOfMemory, ""})
 	m.observe(start(3*time.Second), http.StatusTeapot, nil)
 	m.observe(start(3*time.Second), http.StatusServiceUnavailable, nil) // as the handler says
@@ -47,6 +48,10 @@ func TestMetrics(t *testing.T) {
 			`errors_total{function="f\"n",namespace="ns",error_type="OutOfMemory"} 1` + "\n",
 			`errors_total{function="f\"n",namespace="ns",error_type="HandlerError"} 1` + "\n",
 			`cold_starts_total{function="f\"n",namespace="ns"} 1` + "\n",
+			`cold_start_duration_seconds_bucket{function="f\"n",namespace="ns",phase="boot",le="0.025"} 0` + "\n",
+			`cold_start_duration_seconds_bucket{function="f\"n",namespace="ns",phase="boot",le="0.05"} 1` + "\n",
+			`cold_start_duration_seconds_bucket{function="f\"n",namespace="ns",phase="first",le="+Inf"} 1` + "\n",
+			`concurrent_executions{function="f\"n",namespace="ns"} 0` + "\n",
 		}, []string{"trace_id", "# EOF"}},
 		"OpenMetrics": {"application/openmetrics-text; version=1.0.0", openMetricsFormat, []string{
 			"# TYPE knative_lambda_function_invocations counter\n",
@@ -77,5 +82,22 @@ func TestMetrics(t *testing.T) {
 				t.Errorf("the end is wrong:\n%s", text)
 			}
 		})
+	}
+}
+
+func TestMetricLabels(t *testing.T) {
+	m := newMetrics(&Options{Name: "fn", Namespace: "ns", MetricLabels: map[string]string{"team": "a\nb", "function": "other"}, NoExemplars: true})
+	m.observe(&invocation{start: time.Now(), span: &span{traceContext: newTraceContext("1", "2", true)}}, http.StatusOK, nil)
+	text := string(m.encode(true))
+	if !strings.Contains(text, `cold_starts_total{function="fn",namespace="ns",team="a\nb"} 0`) {
+		t.Errorf("the labels are wrong:\n%s", text)
+	}
+	if strings.Contains(text, "trace_id") {
+		t.Errorf("there is an exemplar:\n%s", text)
+	}
+	for from, want := range map[string]string{"a.b-c": "a_b_c", "1a": "_1a", "": "_", "ä": "_"} {
+		if got := labelName(from); got != want {
+			t.Errorf("labelName(%q) = %q, want %q", from, got, want)
+		}
 	}
 }

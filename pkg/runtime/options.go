@@ -17,6 +17,8 @@ limitations under the License.
 package runtime
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -24,6 +26,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime/otlp"
 )
 
 const (
@@ -58,6 +62,16 @@ type Options struct {
 	FunctionDir string
 	DepsDir     string
 
+	// Interpreter is the program that runs workers of interpreted languages; empty
+	// is python3 or node in PATH. Env are further variables of the worker, as
+	// NAME=value.
+	Interpreter string
+	Env         []string
+
+	// Reloads keeps the runtime there when the handler cannot be loaded: the next
+	// Reload may load it. Until then requests are answered with the reason.
+	Reloads bool
+
 	// Timeout is how long a request may take, Envelope how replies are wrapped.
 	Timeout  time.Duration
 	Envelope bool
@@ -78,8 +92,25 @@ type Options struct {
 	// is none.
 	TerminationLog string
 
-	// Output takes the log.
-	Output io.Writer
+	// Output takes the log. LogText writes it for people and not as JSON,
+	// LogRequests adds a line for each request.
+	// LogNoTrace and LogNoEvent leave out the ids of the trace, and what event a
+	// line is about.
+	Output      io.Writer
+	LogText     bool
+	LogRequests bool
+	LogNoTrace  bool
+	LogNoEvent  bool
+
+	// NoMetrics has /metrics answered by the function, as any other path.
+	// MetricsPath is where they are instead of /metrics; MetricsAddr is an address
+	// where they are served besides, empty is none. MetricLabels are on all of
+	// them. NoExemplars leaves out the traces that lead from them.
+	NoMetrics    bool
+	MetricsPath  string
+	MetricsAddr  string
+	MetricLabels map[string]string
+	NoExemplars  bool
 }
 
 // FromEnv returns the options that the environment gives.
@@ -124,7 +155,41 @@ func FromEnv() (Options, error) {
 	default:
 		return o, fmt.Errorf("failed to read LAMBDA_RESPONSE: %q is neither raw nor envelope", mode)
 	}
-	return o, nil
+	switch format := envOr("LAMBDA_LOG_FORMAT", "json"); format {
+	case "json":
+	case "text":
+		o.LogText = true
+	default:
+		return o, fmt.Errorf("failed to read LAMBDA_LOG_FORMAT: %q is neither json nor text", format)
+	}
+	return o, o.observabilityFromEnv()
+}
+
+// observabilityFromEnv reads what the function tells of itself, but for where it is sent to.
+func (o *Options) observabilityFromEnv() error {
+	trace, err := envBool("LAMBDA_LOG_TRACE")
+	event, wrong := envBool("LAMBDA_LOG_EVENT")
+	metrics, failed := envBool("LAMBDA_METRICS")
+	if err := errors.Join(err, wrong, failed); err != nil {
+		return err
+	}
+	o.LogNoTrace, o.LogNoEvent, o.NoMetrics = !trace, !event, !metrics
+	o.NoExemplars = os.Getenv("OTEL_METRICS_EXEMPLAR_FILTER") == "always_off"
+	o.MetricsPath = os.Getenv("LAMBDA_METRICS_PATH")
+	if port := os.Getenv("LAMBDA_METRICS_PORT"); port != "" && ":"+port != o.Addr {
+		o.MetricsAddr = ":" + port
+	}
+	labels, err := otlp.ParseAttributes(os.Getenv("LAMBDA_METRICS_LABELS"))
+	if err != nil {
+		return fmt.Errorf("failed to read LAMBDA_METRICS_LABELS: %w", err)
+	}
+	for _, label := range labels {
+		if o.MetricLabels == nil {
+			o.MetricLabels = make(map[string]string, len(labels))
+		}
+		o.MetricLabels[labelName(label.Key)] = label.Value.(string) //nolint:forcetypeassert // they are text
+	}
+	return nil
 }
 
 func envOr(name, fallback string) string {
@@ -153,9 +218,9 @@ func (o *Options) command() ([]string, error) {
 		// Without site (-S) the interpreter starts in half the time; the worker
 		// makes up for it. The image's files are read-only, so writing bytecode
 		// (-B) would only fail.
-		return []string{"python3", "-S", "-B", filepath.Join(o.WorkerDir, "worker.py")}, nil
+		return []string{cmp.Or(o.Interpreter, "python3"), "-S", "-B", filepath.Join(o.WorkerDir, "worker.py")}, nil
 	case "nodejs":
-		return []string{"node", filepath.Join(o.WorkerDir, "worker.js")}, nil
+		return []string{cmp.Or(o.Interpreter, "node"), filepath.Join(o.WorkerDir, "worker.js")}, nil
 	case "go":
 		// The worker is compiled into the function's own program.
 		return []string{filepath.Join(o.WorkerDir, "function")}, nil

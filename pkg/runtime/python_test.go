@@ -104,7 +104,7 @@ func TestPythonApps(t *testing.T) {
 			{"/stream", "", nil, 200, long, nil},
 			{"/raise", "", nil, 500, "", nil},
 			{"/nothing", "", nil, 500, "", nil},
-			{"/event", "{}", binary, 200, "order application/json {}", []string{"Ce-Type", "made", "Ce-Source", "/me", "Ce-Id", "8"}},
+			{"/event", "{}", binary, 200, "order application/json {}", []string{"Ce-Type", "made", "Ce-Source", "/me", "Ce-Id", "8", "Ce-Repliedby", "ns/fn"}},
 			{"/event", `{"specversion":"1.0","id":"7","type":"order","source":"/s","datacontenttype":"text/plain","data":"a"}`, []string{"Content-Type", "application/cloudevents+json"}, 200, "order text/plain a", []string{"Ce-Type", "made"}},
 			{"/structured", "{}", binary, 200, "1", []string{"Ce-Type", "made", "Ce-Causationid", "7"}},
 		}},

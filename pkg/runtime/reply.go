@@ -48,7 +48,8 @@ type answer struct {
 	status      int
 	header      http.Header
 	contentType string
-	event       *event.Event // nil where the answer is none
+	event       *event.Event      // nil where the answer is none, or one of which only replies tells
+	replies     func(http.Header) // writes the event, nil where event does
 	kind        protocol.Kind
 	body        []byte
 	rest        *call // where more of the body comes from
@@ -76,6 +77,10 @@ func (r *Runtime) newAnswer(inv *invocation, in *input, rep *reply) (*answer, er
 		if ct := a.header.Get("Content-Type"); ct != "" {
 			a.contentType = ct
 		}
+		// An application's own event, in binary mode.
+		if a.header.Get("Ce-Specversion") != "" {
+			a.header.Set("Ce-"+repliedBy, escape(r.name))
+		}
 	}
 	if a.status == 0 {
 		a.status = http.StatusOK
@@ -84,7 +89,11 @@ func (r *Runtime) newAnswer(inv *invocation, in *input, rep *reply) (*answer, er
 		}
 	}
 	replies := in.event != nil && a.status < http.StatusMultipleChoices && a.status != http.StatusNoContent
-	if replies || rep.meta.Event != nil {
+	switch {
+	case replies && rep.meta.Event == nil && !inv.batch:
+		cause := in.event.ID
+		a.replies = func(h http.Header) { r.setReplyHeader(h, inv, cause) }
+	case replies || rep.meta.Event != nil:
 		e, err := r.replyEvent(inv, in, rep.meta.Event)
 		if err != nil {
 			return nil, &httpError{http.StatusInternalServerError, codeInvalidReply, fmt.Sprintf("the handler's event is not valid: %v", err)}
@@ -116,6 +125,9 @@ func (a *answer) write(ctx context.Context, w http.ResponseWriter, deadline time
 	h := w.Header()
 	for name, values := range a.header {
 		h[name] = values
+	}
+	if a.replies != nil {
+		a.replies(h)
 	}
 	if a.event != nil {
 		if err := setEventHeader(h, a.event); err != nil {

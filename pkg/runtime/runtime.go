@@ -20,10 +20,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,7 +31,8 @@ import (
 )
 
 const (
-	readHeaderTimeout = time.Minute
+	defaultMetricsPath = "/metrics"
+	readHeaderTimeout  = time.Minute
 	// Headers become JSON, up to six times as long, and go into one frame.
 	maxHeaderBytes = protocol.MaxPayload / 8
 	// While it drains, the server still accepts until no request has come for
@@ -48,10 +49,17 @@ const (
 // Runtime serves one function.
 type Runtime struct {
 	options *Options
+	name    string // of the function, with its namespace
 	source  string // of reply events
 	log     *logger
 	metrics *metrics
 	pool    *pool
+
+	transport *transport
+
+	tracer       *tracer // nil where nothing is traced
+	telemetry    *telemetry
+	propagations []propagation
 
 	arrivals arrivals
 	warm     atomic.Bool // a request has come
@@ -82,17 +90,57 @@ func New(o Options) (*Runtime, error) {
 	}
 	r := &Runtime{
 		options: &o,
+		name:    o.Namespace + "/" + o.Name,
 		source:  "io.knative.lambda/" + o.Namespace + "/" + o.Name,
 		log:     newLogger(&o),
-		metrics: newMetrics(o.Name, o.Namespace),
+		metrics: newMetrics(&o),
+	}
+	if o.MetricsPath == "" {
+		o.MetricsPath = defaultMetricsPath
+	}
+	r.telemetry, r.tracer = newTelemetry(&o, r.log, r.metrics)
+	var err error
+	if r.propagations, err = propagationsOf(os.Getenv("OTEL_PROPAGATORS")); err != nil {
+		r.log.error(err.Error())
 	}
 	r.pool = newPool(&o, r.log)
+	r.pool.phase = r.metrics.phase
+	r.transport = newTransport()
 	return r, nil
 }
 
 // Run serves until ctx is done, and then until the requests that have come are
-// answered. It fails when the handler cannot be loaded.
+// answered, and a collector has what is known of them. It fails when the handler
+// cannot be loaded.
 func (r *Runtime) Run(ctx context.Context) error {
+	telling, tell := context.WithCancel(context.Background())
+	var told sync.WaitGroup
+	told.Go(func() { r.telemetry.run(telling) })
+	defer told.Wait()
+	defer tell()
+	stop := r.serveMetrics()
+	defer stop()
+	return r.run(ctx)
+}
+
+// serveMetrics serves the metrics at a port of their own, where that is wanted.
+func (r *Runtime) serveMetrics() (stop func()) {
+	if r.options.MetricsAddr == "" || r.options.NoMetrics {
+		return func() {}
+	}
+	listener, err := net.Listen("tcp", r.options.MetricsAddr) //nolint:noctx // it is immediate
+	if err != nil {
+		r.log.warn(fmt.Sprintf("the metrics have no port of their own: %v", err))
+		return func() {}
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc(r.options.MetricsPath, r.metrics.serve)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout, ErrorLog: r.log.asLog()}
+	go func() { _ = server.Serve(listener) }() // it ends when it is closed
+	return func() { _ = server.Close() }
+}
+
+func (r *Runtime) run(ctx context.Context) error {
 	listener := r.options.Listener
 	if listener == nil {
 		var err error
@@ -133,6 +181,14 @@ func (r *Runtime) Run(ctx context.Context) error {
 	return errors.Join(err, <-pooled)
 }
 
+// Reload has a new worker load the handler, with options that change has changed,
+// and serve once it has. Requests that the old one has it finishes. Where the
+// handler cannot be loaded, the error says why, and what serves goes on. Only
+// one may run at a time, and only while Run does.
+func (r *Runtime) Reload(ctx context.Context, change func(*Options)) error {
+	return r.pool.reload(ctx, change)
+}
+
 func (r *Runtime) newServer(base context.Context) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -142,7 +198,7 @@ func (r *Runtime) newServer(base context.Context) *http.Server {
 		Protocols:         protocols,
 		ReadHeaderTimeout: readHeaderTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(r.log, "", 0),
+		ErrorLog:          r.log.asLog(),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnState:         r.arrivals.observe,
 	}
@@ -189,9 +245,11 @@ func (r *Runtime) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		case "/health", "/healthz", "/readyz":
 			r.health(w, req)
 			return
-		case "/metrics":
-			r.metrics.serve(w, req)
-			return
+		case r.options.MetricsPath:
+			if !r.options.NoMetrics {
+				r.metrics.serve(w, req)
+				return
+			}
 		}
 	}
 	r.requests.Add(1)

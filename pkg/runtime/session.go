@@ -255,6 +255,7 @@ type callInfo struct {
 	correlation string
 	traceID     string
 	spanID      string
+	event       *protocol.Event // nil where the call is about none
 }
 
 // reply is the head of a worker's answer.

@@ -66,7 +66,10 @@ type worker struct {
 	// loaded is closed when the worker is ready, done when it is gone; err says
 	// why and is only read after that.
 	loaded   chan struct{}
-	isLoaded bool // of the goroutine that reads frames, and of others after done
+	greeted  time.Time // when its language ran, to be read after loaded
+	readied  time.Time // when the handler was loaded, to be read after loaded
+	loading  sync.Mutex
+	isLoaded bool // under loading, and to be read after done
 	done     chan struct{}
 	// serving is done when the worker takes no more calls.
 	serving context.Context //nolint:containedctx // it is the worker's life, not a request's
@@ -74,8 +77,18 @@ type worker struct {
 	err     error
 	failed  *loadError
 
+	// appPort is where the function may listen as a server of its own. isServer
+	// tells that it does: then all requests go there. upgrades is the port of
+	// connections that are upgraded, 0 where there is none. They are to be read
+	// after loaded.
+	appPort  int
+	isServer bool
+	upgrades int
+	proxied  sync.WaitGroup // requests that were handed on
+
 	// slots bounds the calls at once; nil is no limit.
-	slots *semaphore.Weighted
+	slots      *semaphore.Weighted
+	proxySlots sync.Once
 }
 
 // startWorker starts a process. Its end of the socket pair is descriptor 3.
@@ -107,6 +120,14 @@ func startWorker(o *Options, log *logger, reap *reaper) (*worker, error) {
 		"FUNCTION_NAME="+o.Name,
 		"FUNCTION_NAMESPACE="+o.Namespace,
 	)
+	if w.appPort, err = appPort(); err != nil {
+		_ = ours.Close()
+		return nil, err
+	}
+	// Servers listen at PORT by custom, which is taken by this process.
+	port := strconv.Itoa(w.appPort)
+	w.process.Env = append(w.process.Env, "PORT="+port, "LAMBDA_APP_PORT="+port)
+	w.process.Env = append(w.process.Env, o.Env...)
 	w.process.ExtraFiles = []*os.File{theirs}
 	// Of its own group, so that Ctrl-C on a laptop reaches the supervisor only.
 	w.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -162,6 +183,7 @@ func (w *worker) start(reap *reaper) error {
 	if err := reap.start(w.process); err != nil {
 		return err
 	}
+	go w.awaitServer()
 	go func() {
 		reads := w.session.run()
 		if reads != nil {
@@ -206,6 +228,11 @@ func (w *worker) capture(r io.Reader, stream string) {
 // hello, ready, loadError and log are called as the worker says so.
 
 func (w *worker) hello(m protocol.HelloMeta) {
+	w.loading.Lock()
+	if !w.isLoaded {
+		w.greeted = time.Now()
+	}
+	w.loading.Unlock()
 	if m.Protocol != protocol.Version {
 		w.failed = &loadError{w.options.Handler, fmt.Sprintf("the worker speaks version %d of the protocol, not %d", m.Protocol, protocol.Version)}
 		_ = w.session.conn.Close() // makes run end
@@ -218,12 +245,27 @@ func (w *worker) ready(m protocol.ReadyMeta) {
 		limit = n
 	}
 	if limit > 0 {
-		w.slots = semaphore.NewWeighted(int64(limit))
+		w.slots = newSlots(limit)
 	}
-	if !w.isLoaded {
-		w.isLoaded = true
-		close(w.loaded)
+	w.load(func() { w.upgrades = m.Port })
+}
+
+func newSlots(n int) *semaphore.Weighted { return semaphore.NewWeighted(int64(n)) }
+
+// load notes that the handler is loaded, or the server there. The first who says so counts.
+func (w *worker) load(note func()) {
+	w.loading.Lock()
+	defer w.loading.Unlock()
+	if w.isLoaded {
+		return
 	}
+	note()
+	w.isLoaded = true
+	w.readied = time.Now()
+	if w.greeted.IsZero() { // a server that was there before the worker said anything
+		w.greeted = w.readied
+	}
+	close(w.loaded)
 }
 
 func (w *worker) loadError(m protocol.LoadErrorMeta) {
@@ -294,13 +336,28 @@ func (w *worker) end(ctx context.Context) {
 	case <-w.session.drained:
 	case <-ctx.Done():
 	}
-	_ = w.session.send(&protocol.Frame{Type: protocol.Shutdown}) // an empty frame fits
+	w.awaitProxied(ctx)
+	select {
+	case <-w.loaded:
+		w.shutDown(w.isServer)
+	default:
+		w.shutDown(false)
+	}
 	select {
 	case <-w.done:
 	case <-time.After(exitGrace):
 		_ = w.process.Process.Kill() // it may have exited just now
 		<-w.done
 	}
+}
+
+// shutDown tells the process to go, a server as servers are told.
+func (w *worker) shutDown(isServer bool) {
+	if isServer {
+		_ = w.process.Process.Signal(syscall.SIGTERM) // it may have exited just now
+		return
+	}
+	_ = w.session.send(&protocol.Frame{Type: protocol.Shutdown}) // an empty frame fits
 }
 
 // rss returns the resident memory of the process in MiB, or 0 where the system

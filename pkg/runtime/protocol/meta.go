@@ -33,6 +33,9 @@ type ReadyMeta struct {
 	Handler string `json:"handler"`
 	// Concurrency is how many requests the worker can run at once; 0 is no limit.
 	Concurrency int `json:"concurrency"`
+	// Port of the loopback takes connections that are upgraded, such as
+	// WebSockets; 0 is none.
+	Port int `json:"port,omitempty"`
 }
 
 // LoadErrorMeta says why the handler cannot be loaded.

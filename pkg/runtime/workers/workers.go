@@ -27,7 +27,7 @@ import (
 //go:embed python/worker.py python/lambda_worker/*.py
 //go:embed nodejs/worker.js nodejs/package.json nodejs/lib/*.js
 //go:embed go/worker/call.go go/worker/context.go go/worker/decode.go go/worker/encode.go go/worker/http.go
-//go:embed go/worker/log.go go/worker/shapes.go go/worker/worker.go
+//go:embed go/worker/lifecycle.go go/worker/log.go go/worker/shapes.go go/worker/worker.go
 var files embed.FS
 
 // Files returns the files of a language's worker, to be put into one folder of

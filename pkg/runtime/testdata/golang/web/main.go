@@ -39,5 +39,17 @@ func Handler() http.Handler {
 		fmt.Fprintf(w, "%s %s", r.Header.Get("Ce-Type"), r.Header.Get("Content-Type"))
 	})
 	mux.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic("broken") })
+	mux.HandleFunc("GET /echo", echo)
 	return mux
+}
+
+// echo takes the connection over and sends back what comes.
+func echo(w http.ResponseWriter, r *http.Request) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: %s\r\nConnection: Upgrade\r\n\r\n", r.Header.Get("Upgrade"))
+	_, _ = io.Copy(conn, buffered) // until nobody is there any more
 }

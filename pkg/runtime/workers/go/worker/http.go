@@ -17,13 +17,16 @@ limitations under the License.
 package worker
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime/protocol"
 )
@@ -40,17 +43,39 @@ func HTTPFunc(handle func(http.ResponseWriter, *http.Request)) Function {
 	return HTTP(http.HandlerFunc(handle))
 }
 
+// HTTPContextFunc serves with a function that takes the context, too, as older
+// functions for func do.
+func HTTPContextFunc(handle func(context.Context, http.ResponseWriter, *http.Request)) Function {
+	if handle == nil {
+		return nil
+	}
+	return HTTPFunc(func(w http.ResponseWriter, r *http.Request) { handle(r.Context(), w, r) })
+}
+
 // HTTP serves with a handler of net/http. An event comes to it in binary mode,
 // whatever its mode was.
 func HTTP(handler http.Handler) Function {
 	if handler == nil {
 		return nil
 	}
+	upgrades = serveUpgrades(handler)
 	return func(c *Call) error {
 		w := &responseWriter{call: c, header: http.Header{}}
 		handler.ServeHTTP(w, requestOf(c))
 		return w.finish()
 	}
+}
+
+// serveUpgrades serves connections that become something else, such as
+// WebSockets, and returns the port; 0 where there can be none.
+func serveUpgrades(handler http.Handler) int {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is immediate
+	if err != nil {
+		return 0
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(listener) }() // it ends with the process
+	return listener.Addr().(*net.TCPAddr).Port
 }
 
 func requestOf(c *Call) *http.Request {

@@ -37,6 +37,10 @@ import (
 // descriptor is the worker's end of the connection to the supervisor.
 const descriptor = 3
 
+// upgrades is the port of the loopback where connections go that become
+// something else, such as WebSockets; 0 is none.
+var upgrades int
+
 // Function runs a handler for one call and sends its reply. An error is sent as
 // that of the handler.
 type Function func(c *Call) error
@@ -87,7 +91,11 @@ func serve(conn io.ReadWriter, name string, function Function) error {
 		return fmt.Errorf("failed to load %s: it is nil", name)
 	}
 	installLogger(&s.out)
-	s.out.sendMeta(&protocol.Frame{Type: protocol.Ready}, protocol.ReadyMeta{Handler: name})
+	if err := startInstance(); err != nil {
+		s.out.sendMeta(&protocol.Frame{Type: protocol.LoadError}, protocol.LoadErrorMeta{Message: err.Error()})
+		return fmt.Errorf("failed to start %s: %w", name, err)
+	}
+	s.out.sendMeta(&protocol.Frame{Type: protocol.Ready}, protocol.ReadyMeta{Handler: name, Port: upgrades})
 
 	r := protocol.NewReader(conn)
 	var f protocol.Frame
@@ -111,7 +119,7 @@ func serve(conn io.ReadWriter, name string, function Function) error {
 		}
 	}()
 	s.group.Wait()
-	return nil
+	return stopInstance()
 }
 
 func (s *server) dispatch(f *protocol.Frame) {

@@ -109,7 +109,7 @@ class Context {
     return this.#meta.traceId;
   }
 
-  /** The W3C id of the span that called, or undefined. */
+  /** The W3C id of the span that the handler runs in, or undefined. */
   get spanId() {
     return this.#meta.spanId;
   }

@@ -23,6 +23,11 @@ const { pathToFileURL } = require('url');
 const EXTENSIONS = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
 const DEFAULT_MODULE = 'index';
 
+/** NoHandler is the error of a module that exports nothing to call. */
+class NoHandler extends Error {
+  name = 'Error';
+}
+
 /**
  * Resolves to the name and the function of module.function, or of a function of
  * the main module.
@@ -137,7 +142,7 @@ function pick(module, name, exports) {
     return found(module, 'default', bare);
   }
   const tried = names.map((candidate) => `'${candidate}'`);
-  throw new Error(`module '${module}' exports no function ${tried.slice(0, -1).join(', ')} or ${tried.at(-1)}, and is none`);
+  throw new NoHandler(`module '${module}' exports no function ${tried.slice(0, -1).join(', ')} or ${tried.at(-1)}, and is none`);
 }
 
 /** Returns what main needs of a handler; init and shutdown are those of functions for func. */
@@ -153,4 +158,4 @@ function found(module, name, handler, holder) {
   return { name: `${module}.${name}`, function: bound };
 }
 
-module.exports = { find };
+module.exports = { NoHandler, find };

@@ -21,6 +21,8 @@ const fs = require('fs');
 const { Outputs, currentCall } = require('./output');
 const { Channel, EMPTY, HELLO, LOAD_ERROR, NONE, READY, VERSION } = require('./protocol');
 const { Worker } = require('./worker');
+const load = require('./load');
+const { NoHandler } = load;
 
 const FD = 3;
 
@@ -32,6 +34,7 @@ function main() {
   channel.send(HELLO, 0, NONE, 0, JSON.stringify({
     protocol: VERSION, language: 'nodejs', version: process.versions.node,
   }), EMPTY);
+  process.on('exit', () => channel.flush()); // the last words of who ends the process
   start(worker);
 }
 
@@ -50,14 +53,19 @@ async function start(worker) {
   process.on('uncaughtException', fail);
   try {
     functionDir = fs.realpathSync(functionDir); // as stacks name it
-    const handler = await require('./load').find(process.env.HANDLER || 'index.handler', functionDir);
+    const handler = await load.find(process.env.HANDLER || 'index.handler', functionDir);
     await handler.init?.();
     worker.handler = handler;
     process.off('exit', exited);
     process.off('uncaughtException', fail);
     surviveErrors();
-    worker.channel.send(READY, 0, NONE, 0, JSON.stringify({ handler: handler.name, concurrency: 0 }), EMPTY);
+    worker.channel.send(READY, 0, NONE, 0, JSON.stringify({ handler: handler.name, concurrency: 0, port: handler.port?.() }), EMPTY);
   } catch (error) {
+    if (error instanceof NoHandler && process.getActiveResourcesInfo?.().includes('TCPServerWrap')) {
+      process.off('exit', exited);
+      process.off('uncaughtException', fail);
+      return; // it is a server: the supervisor finds it at $LAMBDA_APP_PORT
+    }
     fail(error);
   }
 }

@@ -85,7 +85,7 @@ function adapt(server) {
     request.end(body);
   });
   return {
-    function: handle, raw: true,
+    function: handle, raw: true, port: () => server.address().port,
     init: () => new Promise((resolve, reject) => {
       server.once('error', reject);
       server.listen(0, '127.0.0.1', resolve);

@@ -108,7 +108,7 @@ class Context:
 
     @property
     def span_id(self):
-        """The W3C id of the span that called, or None."""
+        """The W3C id of the span that the handler runs in, or None."""
         return self._meta.get("spanId")
 
     @property

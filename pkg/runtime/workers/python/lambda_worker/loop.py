@@ -38,9 +38,8 @@ class Loop:
         loop = asyncio.get_running_loop()
         self._closing = loop.create_future()
         app = self._worker.handler.function
-        if self._worker.handler.raw:
-            await app.start()
-        self._worker.ready(self.limit)
+        port = await app.start() if self._worker.handler.raw else 0
+        self._worker.ready(self.limit, port)
         loop.add_reader(self._worker.channel, self._readable, loop)
         try:
             await self._closing

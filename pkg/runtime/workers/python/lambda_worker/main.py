@@ -40,6 +40,9 @@ def main():
     except BaseException as e:  # SystemExit of the user's module, too
         if worker.is_ready:
             raise
+        if isinstance(e, LookupError) and not isinstance(e, (KeyError, IndexError)):
+            from . import server
+            server.stay_where_it_listens()
         from . import errors
         function_dir = os.environ["LAMBDA_FUNCTION_DIR"]
         channel.send(LOAD_ERROR, meta=dumps(errors.describe_load(e, function_dir)).encode("utf-8", "replace"))

@@ -121,18 +121,23 @@ class Asgi:
         self._app = app
         self._start, self._stop = start, stop
         self._lifespan = None
+        self._sockets = None
         self._state = {}
         self._tasks = set()  # the loop holds them only weakly
 
     async def start(self):
-        """Has the application start; it fails where that does."""
+        """Has the application start; it fails where that does. Returns the port of its WebSockets."""
         if self._start is not None:
             await _awaited(self._start(dict(os.environ)))
         if self._stop is None and self._start is None:
             self._lifespan = _Lifespan(self._app, self._state)
             await self._lifespan.start()
+        from . import websocket
+        self._sockets = websocket.Server(self._app, self._state)
+        return await self._sockets.start()
 
     async def stop(self):
+        await self._sockets.stop()
         if self._stop is not None:
             await _awaited(self._stop())
         if self._lifespan is not None:

@@ -68,10 +68,10 @@ class Worker:
             self.streams[stream].grant(GRANT.unpack(body)[0])
         return None
 
-    def ready(self, limit):
-        """Says that requests may come, and how many at once."""
+    def ready(self, limit, port=0):
+        """Says that requests may come, how many at once, and where upgraded connections go."""
         self.is_ready = True
-        self.channel.send(READY, meta=dumps({"handler": self.handler.name, "concurrency": limit}).encode())
+        self.channel.send(READY, meta=dumps({"handler": self.handler.name, "concurrency": limit, "port": port}).encode())
 
     def call(self, request):
         """Calls the handler and returns what it returns."""
