@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+
+# Copyright 2026 The Knative Lambda Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Measures the function runtime beside others on this machine, and prints Markdown tables. Arguments go to the program.
+
+set -o errexit -o nounset -o pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=hack/packages.sh
+source hack/packages.sh
+
+need python3="python3 python3-venv" node="nodejs npm" npm
+exec go run ./test/bench/runtimes "$@"
