@@ -17,6 +17,7 @@ limitations under the License.
 package config
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,20 @@ import (
 
 	configmaptesting "knative.dev/pkg/configmap/testing"
 )
+
+// certificate is that of an authority of nobody's.
+const certificate = `-----BEGIN CERTIFICATE-----
+MIIBfzCCASWgAwIBAgIUTlbeDjvDkT9TGuzGhdlHs2UBq/owCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJYXV0aG9yaXR5MCAXDTI2MTEyNTIzMTQ0MVoYDzIxMjYxMTAx
+MjMxNDQxWjAUMRIwEAYDVQQDDAlhdXRob3JpdHkwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATflGUTGC9sbX/kU4cqYIIwJUCo9srlIsT52dIWweX6iePLzGiVkI2j
+GEbEG0okgQGgeiOpz8A4QbuEy8Lr+dXko1MwUTAdBgNVHQ4EFgQUHyZxf/LWf6pC
+m/sNU0y6W5da1MwwHwYDVR0jBBgwFoAUHyZxf/LWf6pCm/sNU0y6W5da1MwwDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEA9ATeOz3Z51zTBu0Mi23W
+pkJeuT4fUxsTMiXzK6GomzACIHg5OHFwZczCUl29Sl3gDI3NcveQzbuTlmXFWMDC
+8t3N
+-----END CERTIFICATE-----
+`
 
 func TestShippedBuild(t *testing.T) {
 	actual, example := configmaptesting.ConfigMapsFromTestFile(t, BuildConfigName, "fetch-image", "runtime-image", "kaniko-image")
@@ -66,14 +81,32 @@ func TestNewBuildFromMap(t *testing.T) {
 		name: "registry and its mirror",
 		data: map[string]string{
 			"registry":        "registry.example.com:5000/functions/all",
+			"pull-registry":   "nodes.example.com/all",
 			"registry-secret": "push",
 			"registry-mirror": "mirror.example.com:5000",
 		},
 		want: with(func(b *Build) {
 			b.Registry = "registry.example.com:5000/functions/all"
+			b.PullRegistry = "nodes.example.com/all"
 			b.RegistrySecret = "push"
 			b.RegistryMirror = "mirror.example.com:5000"
 		}),
+	}, {
+		name: "authorities, without what stands around them",
+		data: map[string]string{"registry-ca": "# $(ours)\n" + certificate + "\n# theirs\n" + certificate},
+		want: with(func(b *Build) { b.RegistryCA = certificate + certificate }),
+	}, {
+		name: "one cache for all",
+		data: map[string]string{"cache-repository": "registry.example.com/cache"},
+		want: with(func(b *Build) { b.CacheRepository = "registry.example.com/cache" }),
+	}, {
+		name: "no cache",
+		data: map[string]string{"cache-repository": "disabled"},
+		want: with(func(b *Build) { b.CacheRepository = CacheDisabled }),
+	}, {
+		name: "identity",
+		data: map[string]string{"service-account": "builder"},
+		want: with(func(b *Build) { b.ServiceAccount = "builder" }),
 	}, {
 		name: "plain http by comma, space and line",
 		data: map[string]string{"insecure-registries": "a.example.com:5000, b.example.com c.example.com:80\nd.example.com,"},
@@ -155,6 +188,48 @@ func TestNewBuildFromMapRefuses(t *testing.T) {
 		data: map[string]string{"registry": "registry.example.com/Functions"},
 		want: `failed to parse "registry": write a host with or without a path, without a scheme`,
 	}, {
+		name: "registry for pulling with a scheme",
+		data: map[string]string{"registry": "registry.example.com", "pull-registry": "http://registry.example.com"},
+		want: `failed to parse "pull-registry": write a host with or without a path, without a scheme`,
+	}, {
+		name: "registry for pulling in place of none",
+		data: map[string]string{"pull-registry": "registry.example.com"},
+		want: `failed to parse "pull-registry": it stands in place of registry: set that too`,
+	}, {
+		name: "authority that is none",
+		data: map[string]string{"registry-ca": "registry.example.com"},
+		want: `failed to parse "registry-ca": give certificates in PEM: -----BEGIN CERTIFICATE-----, lines of base64, -----END CERTIFICATE-----`,
+	}, {
+		name: "authority that was cut off",
+		data: map[string]string{"registry-ca": certificate + certificate[:100]},
+		want: `failed to parse "registry-ca": give certificates in PEM: -----BEGIN CERTIFICATE-----, lines of base64, -----END CERTIFICATE-----`,
+	}, {
+		name: "key of an authority",
+		data: map[string]string{"registry-ca": certificate + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"},
+		want: `failed to parse "registry-ca": give certificates only, and no PRIVATE KEY`,
+	}, {
+		name: "authority of another content",
+		data: map[string]string{"registry-ca": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
+		want: `failed to parse "registry-ca": give certificates in PEM: x509: malformed certificate`,
+	}, {
+		name: "the authorities of all the world",
+		data: map[string]string{"registry-ca": strings.Repeat("#", 1<<20)},
+		want: `failed to parse "registry-ca": 1048576 bytes are too many: give the certificates of your own authorities only, in at most 65536`,
+	}, {
+		name: "cache with a tag",
+		data: map[string]string{"cache-repository": "registry.example.com/cache:1"},
+		want: `failed to parse "cache-repository": write a host with a path, without a scheme and a tag, or "disabled"`,
+	}, {
+		name: "cache without a path",
+		data: map[string]string{"cache-repository": "registry.example.com"},
+		want: `failed to parse "cache-repository": write a host with a path, without a scheme and a tag, or "disabled"`,
+	}, {
+		name: "identity that is no name",
+		data: map[string]string{"service-account": "Builder"},
+		want: `failed to parse "service-account": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, ` +
+			`'-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is ` +
+			`'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
+	}, {
 		name: "insecure registry with a path",
 		data: map[string]string{"insecure-registries": "registry.example.com/path"},
 		want: `failed to parse "insecure-registries": registries must be valid RFC 3986 URI authorities: registry.example.com/path`,
@@ -166,6 +241,22 @@ func TestNewBuildFromMapRefuses(t *testing.T) {
 		name: "network that is an address",
 		data: map[string]string{"allowed-networks": "10.0.0.1"},
 		want: `failed to parse "allowed-networks": "10.0.0.1" is not a network such as 10.0.0.0/8`,
+	}, {
+		name: "network of IPv4 in IPv6",
+		data: map[string]string{"allowed-networks": "::ffff:10.0.0.0/104"},
+		want: `failed to parse "allowed-networks": "::ffff:10.0.0.0/104" is not a network such as 10.0.0.0/8`,
+	}, {
+		name: "loopback",
+		data: map[string]string{"allowed-networks": "10.0.0.0/8, 127.0.0.0/8"},
+		want: `failed to parse "allowed-networks": "127.0.0.0/8" stays refused, since only a build itself and a cloud's metadata are there: remove it`,
+	}, {
+		name: "loopback of IPv6",
+		data: map[string]string{"allowed-networks": "::1/128"},
+		want: `failed to parse "allowed-networks": "::1/128" stays refused, since only a build itself and a cloud's metadata are there: remove it`,
+	}, {
+		name: "link-local",
+		data: map[string]string{"allowed-networks": "169.254.169.254/32"},
+		want: `failed to parse "allowed-networks": "169.254.169.254/32" stays refused, since only a build itself and a cloud's metadata are there: remove it`,
 	}, {
 		name: "timeout without a unit",
 		data: map[string]string{"timeout": "30"},
@@ -183,6 +274,14 @@ func TestNewBuildFromMapRefuses(t *testing.T) {
 		name: "history that is no number",
 		data: map[string]string{"history": "all"},
 		want: `failed to parse "history": strconv.ParseInt: parsing "all": invalid syntax`,
+	}, {
+		name: "negative history age",
+		data: map[string]string{"history-age": "-1h"},
+		want: `failed to parse "history-age": give 0s or more`,
+	}, {
+		name: "history age without a unit",
+		data: map[string]string{"history-age": "7"},
+		want: `failed to parse "history-age": time: missing unit in duration "7"`,
 	}, {
 		name: "negative history",
 		data: map[string]string{"history": "-1"},
@@ -248,14 +347,34 @@ func TestNewBuildFromMapRefuses(t *testing.T) {
 	}
 }
 
+func TestPullAddress(t *testing.T) {
+	for _, tc := range []struct{ name, registry, pull, repository, want string }{
+		{"the same", "push.example.com", "", "push.example.com/ns/fn", "push.example.com/ns/fn"},
+		{"another host", "push.example.com", "pull.example.com:5000", "push.example.com/ns/fn", "pull.example.com:5000/ns/fn"},
+		{"a shorter path", "push.example.com/a/b", "pull.example.com/c", "push.example.com/a/b/ns/fn", "pull.example.com/c/ns/fn"},
+		{"below it", "push.example.com/a", "pull.example.com", "push.example.com/a/team/ns/fn", "pull.example.com/team/ns/fn"},
+		{"beside it", "push.example.com/a", "pull.example.com", "push.example.com/ab/ns/fn", "push.example.com/ab/ns/fn"},
+		{"another port", "push.example.com", "pull.example.com", "push.example.com:5000/ns/fn", "push.example.com:5000/ns/fn"},
+		{"another registry", "push.example.com", "pull.example.com", "ghcr.io/acme/ns/fn", "ghcr.io/acme/ns/fn"},
+	} {
+		b := &Build{Registry: tc.registry, PullRegistry: tc.pull}
+		if got := b.PullAddress(tc.repository); got != tc.want {
+			t.Errorf("%s: PullAddress(%q) = %q, want %q", tc.name, tc.repository, got, tc.want)
+		}
+	}
+}
+
 func FuzzNewBuildFromMap(f *testing.F) {
 	for key, value := range map[string]string{
 		"registry":            "ghcr.io/acme",
 		"registry-secret":     "push",
 		"insecure-registries": "a:5000, b\nc,",
+		"registry-ca":         certificate,
+		"cache-repository":    "ghcr.io/acme/cache",
 		"registry-mirror":     "mirror:5000",
 		"timeout":             "30m",
 		"history":             "3",
+		"history-age":         "168h",
 		"pip-index-url":       "https://user:pass@pip.example.com/simple",
 		"allowed-networks":    "10.0.0.0/8 fd00::/8",
 		"cpu-request":         "100m",

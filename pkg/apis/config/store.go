@@ -28,6 +28,7 @@ type cfgKey struct{}
 type Config struct {
 	Build    *Build
 	Runtimes *Runtimes
+	Eventing *Eventing
 }
 
 // FromContext returns the Config of the context, or nil.
@@ -47,6 +48,9 @@ func FromContextOrDefaults(ctx context.Context) *Config {
 	}
 	if cfg.Runtimes == nil {
 		cfg.Runtimes = defaultRuntimes()
+	}
+	if cfg.Eventing == nil {
+		cfg.Eventing = defaultEventing()
 	}
 	return &cfg
 }
@@ -74,6 +78,7 @@ func Constructors() configmap.Constructors {
 	return configmap.Constructors{
 		BuildConfigName:    NewBuildFromConfigMap,
 		RuntimesConfigName: NewRuntimesFromConfigMap,
+		EventingConfigName: NewEventingFromConfigMap,
 	}
 }
 
@@ -85,6 +90,9 @@ func (s *Store) Load() *Config {
 	}
 	if runtimes, ok := s.UntypedLoad(RuntimesConfigName).(*Runtimes); ok {
 		cfg.Runtimes = runtimes.DeepCopy()
+	}
+	if eventing, ok := s.UntypedLoad(EventingConfigName).(*Eventing); ok {
+		cfg.Eventing = eventing.DeepCopy()
 	}
 	return FromContextOrDefaults(ToContext(context.Background(), cfg))
 }

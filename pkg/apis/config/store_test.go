@@ -36,11 +36,13 @@ func configMap(name string, data map[string]string) *corev1.ConfigMap {
 func TestStoreRoundTrip(t *testing.T) {
 	var stored []string
 	store := NewStore(logtesting.TestLogger(t), func(name string, _ any) { stored = append(stored, name) })
+	eventing := configMap(EventingConfigName, map[string]string{"retry": "3"})
 	build := configMap(BuildConfigName, map[string]string{"registry": "ghcr.io/acme", "cpu-limit": "2"})
 	runtimes := configMap(RuntimesConfigName, map[string]string{"python": twoVersions})
 	store.OnConfigChanged(build)
 	store.OnConfigChanged(runtimes)
-	if diff := cmp.Diff([]string{BuildConfigName, RuntimesConfigName}, stored); diff != "" {
+	store.OnConfigChanged(eventing)
+	if diff := cmp.Diff([]string{BuildConfigName, RuntimesConfigName, EventingConfigName}, stored); diff != "" {
 		t.Error("onAfterStore (-want, +got):", diff)
 	}
 
@@ -52,14 +54,18 @@ func TestStoreRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal("NewRuntimesFromConfigMap() =", err)
 	}
-	want := &Config{Build: wantBuild, Runtimes: wantRuntimes}
+	wantEventing, err := NewEventingFromConfigMap(eventing)
+	if err != nil {
+		t.Fatal("NewEventingFromConfigMap() =", err)
+	}
+	want := &Config{Build: wantBuild, Runtimes: wantRuntimes, Eventing: wantEventing}
 	if diff := cmp.Diff(want, FromContext(store.ToContext(context.Background())), compareRuntimes); diff != "" {
 		t.Error("Config (-want, +got):", diff)
 	}
 
 	// One reconcile's view is not another's, nor the Store's.
 	changed := store.Load()
-	changed.Build.Registry = "changed"
+	changed.Build.Registry, changed.Eventing.BrokerName = "changed", "changed"
 	delete(changed.Build.Limits, corev1.ResourceCPU)
 	if diff := cmp.Diff(want, store.Load(), compareRuntimes); diff != "" {
 		t.Error("Config after a change of a copy (-want, +got):", diff)
@@ -76,22 +82,26 @@ func TestStoreKeepsTheLastGood(t *testing.T) {
 }
 
 func TestEmptyStoreHasDefaults(t *testing.T) {
-	want := &Config{Build: defaultBuild(), Runtimes: defaultRuntimes()}
+	want := &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: defaultEventing()}
 	if diff := cmp.Diff(want, NewStore(logtesting.TestLogger(t)).Load(), compareRuntimes); diff != "" {
 		t.Error("Load() (-want, +got):", diff)
 	}
 }
 
 func TestFromContextOrDefaults(t *testing.T) {
-	build, runtimes := &Build{Registry: "ghcr.io/acme"}, &Runtimes{}
+	build, runtimes, eventing := &Build{Registry: "ghcr.io/acme"}, &Runtimes{}, &Eventing{BrokerName: "ours"}
 	for _, tc := range []struct {
 		name       string
 		have, want *Config
 	}{
-		{name: "nothing", want: &Config{Build: defaultBuild(), Runtimes: defaultRuntimes()}},
-		{name: "build", have: &Config{Build: build}, want: &Config{Build: build, Runtimes: defaultRuntimes()}},
-		{name: "runtimes", have: &Config{Runtimes: runtimes}, want: &Config{Build: defaultBuild(), Runtimes: runtimes}},
-		{name: "both", have: &Config{Build: build, Runtimes: runtimes}, want: &Config{Build: build, Runtimes: runtimes}},
+		{name: "nothing", want: &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: defaultEventing()}},
+		{name: "build", have: &Config{Build: build}, want: &Config{Build: build, Runtimes: defaultRuntimes(), Eventing: defaultEventing()}},
+		{name: "runtimes", have: &Config{Runtimes: runtimes}, want: &Config{Build: defaultBuild(), Runtimes: runtimes, Eventing: defaultEventing()}},
+		{name: "eventing", have: &Config{Eventing: eventing}, want: &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: eventing}},
+		{
+			name: "all", have: &Config{Build: build, Runtimes: runtimes, Eventing: eventing},
+			want: &Config{Build: build, Runtimes: runtimes, Eventing: eventing},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ctx := context.Background()

@@ -44,6 +44,10 @@ const (
 	// BuildAttemptAnnotationKey is on a TaskRun; the value is the number of the try that it is, counted from 1.
 	BuildAttemptAnnotationKey = GroupName + "/build-attempt"
 
+	// BrokerSettingsAnnotationKey is on a shared Broker's RabbitmqBrokerConfig; the value is the name of the object whose
+	// settings it has. Settings of a Broker cannot change: others that want other settings are told whose these are.
+	BrokerSettingsAnnotationKey = GroupName + "/settings-of"
+
 	// RebuildAnnotationKey on a LambdaFunction makes a new build whenever its value changes, although nothing else
 	// did, for example to take in security updates of a base image.
 	RebuildAnnotationKey = GroupName + "/rebuild"

@@ -32,17 +32,19 @@ import (
 )
 
 // Older manifests write some values in other forms than ours: numbers in quotes, a version without them, dependencies
-// as an object, pull secrets as text. They are read here, and written in the one form that the types have. Durations
-// and quantities that are none must not stop the reading: an object that an older version stored would stop the
-// controller's list of all objects. They become a value that admission refuses.
+// as an object, pull secrets as text. They are read here, and written in the one form that the types have. What is none
+// of these forms must not stop the reading wherever the schema lets it through: an object that an older version stored
+// would stop the controller's list of all objects, and could not lose its finalizers. It becomes a value that admission
+// refuses.
 
-const notADuration = time.Duration(math.MinInt64)
-
-var (
-	notAQuantity = resource.MustParse("-9223372036854775807")
-
-	wholeNumber = regexp.MustCompile(`^-?[0-9]+$`)
+const (
+	notADuration = time.Duration(math.MinInt64)
+	// notANumber and notASmallNumber stand in fields of 64 and of 32 bits.
+	notANumber      = math.MinInt64
+	notASmallNumber = math.MinInt32
 )
+
+var notAQuantity = resource.MustParse("-9223372036854775807")
 
 // form rewrites a value into the form that its type has.
 type form func(json.RawMessage) (json.RawMessage, error)
@@ -77,36 +79,46 @@ func unmarshal(data []byte, target any, path string, forms map[string]form) erro
 
 // number takes a whole number out of its quotes.
 func number(value json.RawMessage) (json.RawMessage, error) {
-	var text string
-	if err := json.Unmarshal(value, &text); err != nil {
-		return value, nil //nolint:nilerr // What is no string is the schema's to judge.
+	return numberOf(value, 64, notANumber)
+}
+
+// smallNumber is number for fields of 32 bits.
+func smallNumber(value json.RawMessage) (json.RawMessage, error) {
+	return numberOf(value, 32, notASmallNumber)
+}
+
+func numberOf(value json.RawMessage, bits int, none int64) (json.RawMessage, error) {
+	text := string(value)
+	if value[0] == '"' {
+		if err := json.Unmarshal(value, &text); err != nil {
+			return nil, err
+		}
+	} else if value[0] != '-' && (value[0] < '0' || value[0] > '9') {
+		return value, nil // What is neither text nor a number is the schema's to judge.
 	}
-	if text = strings.TrimSpace(text); !wholeNumber.MatchString(text) {
-		return nil, fmt.Errorf("%q is not a whole number", text)
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, bits)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a number of 64 bits", text)
+		n = none
 	}
 	return json.RawMessage(strconv.FormatInt(n, 10)), nil
 }
 
-// quoted puts a number in quotes.
+// quoted puts into quotes whatever is not: a number, as a version may be written, and what validation is to refuse.
 func quoted(value json.RawMessage) (json.RawMessage, error) {
-	var n json.Number
 	if value[0] == '"' {
 		return value, nil
 	}
-	if err := json.Unmarshal(value, &n); err != nil {
-		return value, nil //nolint:nilerr // What is no number is the schema's to judge.
+	var n json.Number
+	if err := json.Unmarshal(value, &n); err == nil {
+		return json.Marshal(n.String())
 	}
-	return json.Marshal(n.String())
+	return json.Marshal(string(value))
 }
 
 // objectText makes an object the text of one.
 func objectText(value json.RawMessage) (json.RawMessage, error) {
 	if value[0] != '{' {
-		return value, nil
+		return quoted(value)
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(value, &object); err != nil {
@@ -119,19 +131,19 @@ func objectText(value json.RawMessage) (json.RawMessage, error) {
 	return json.Marshal(string(text))
 }
 
-// references makes names objects with a name.
+// references makes names objects with a name. What has none becomes its own name, which validation refuses.
 func references(value json.RawMessage) (json.RawMessage, error) {
 	var items []json.RawMessage
 	if err := json.Unmarshal(value, &items); err != nil {
-		return nil, errors.New("write a list of the names of Secrets")
+		items = []json.RawMessage{value}
 	}
 	names := make([]corev1.LocalObjectReference, len(items))
 	for i, item := range items {
-		if json.Unmarshal(item, &names[i].Name) == nil {
+		if item[0] == '{' && json.Unmarshal(item, &names[i]) == nil {
 			continue
 		}
-		if err := json.Unmarshal(item, &names[i]); err != nil {
-			return nil, fmt.Errorf("[%d]: write the name of a Secret, or an object with name", i)
+		if json.Unmarshal(item, &names[i].Name) != nil {
+			names[i].Name = string(item)
 		}
 	}
 	return json.Marshal(names)
@@ -155,9 +167,51 @@ func quantityList(value json.RawMessage) (json.RawMessage, error) {
 	}
 	for name, raw := range list {
 		var quantity resource.Quantity
-		if err := json.Unmarshal(raw, &quantity); err != nil {
+		if tooMuchWork(raw) || json.Unmarshal(raw, &quantity) != nil {
 			list[name] = json.RawMessage(strconv.Quote(notAQuantity.String()))
 		}
+	}
+	return json.Marshal(list)
+}
+
+// largeExponent is that of a number that nobody has so much of. The library writes such a number out to read or to compare
+// it: for eleven characters that takes minutes, and more of them take all memory.
+var largeExponent = regexp.MustCompile(`[eE][+-]?[0-9]{3}`)
+
+// tooMuchWork is true for what must not be read as a quantity.
+func tooMuchWork(value json.RawMessage) bool {
+	const most = 64
+	return len(value) > most || largeExponent.Match(value)
+}
+
+// variables keeps the one quantity away that an environment variable may have. Validation refuses all that it could be in.
+func variables(value json.RawMessage) (json.RawMessage, error) {
+	var list []map[string]json.RawMessage
+	if err := json.Unmarshal(value, &list); err != nil {
+		return value, nil //nolint:nilerr // What is no list of objects is the schema's to judge.
+	}
+	changed := false
+	for _, variable := range list {
+		var from map[string]json.RawMessage
+		var field map[string]json.RawMessage
+		if json.Unmarshal(variable["valueFrom"], &from) != nil || json.Unmarshal(from["resourceFieldRef"], &field) != nil {
+			continue
+		}
+		if !tooMuchWork(field["divisor"]) {
+			continue
+		}
+		changed = true
+		delete(field, "divisor")
+		var err error
+		if from["resourceFieldRef"], err = json.Marshal(field); err != nil {
+			return nil, err
+		}
+		if variable["valueFrom"], err = json.Marshal(from); err != nil {
+			return nil, err
+		}
+	}
+	if !changed {
+		return value, nil
 	}
 	return json.Marshal(list)
 }
@@ -165,7 +219,7 @@ func quantityList(value json.RawMessage) (json.RawMessage, error) {
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *LambdaFunctionSpec) UnmarshalJSON(data []byte) error {
 	type plain LambdaFunctionSpec
-	return unmarshal(data, (*plain)(s), "spec", map[string]form{"timeoutSeconds": number})
+	return unmarshal(data, (*plain)(s), "spec", map[string]form{"timeoutSeconds": number, "env": variables})
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -178,10 +232,10 @@ func (r *RuntimeSpec) UnmarshalJSON(data []byte) error {
 func (s *ScalingSpec) UnmarshalJSON(data []byte) error {
 	type plain ScalingSpec
 	return unmarshal(data, (*plain)(s), "spec.scaling", map[string]form{
-		"minReplicas":            number,
-		"maxReplicas":            number,
+		"minReplicas":            smallNumber,
+		"maxReplicas":            smallNumber,
 		"containerConcurrency":   number,
-		"targetConcurrency":      number,
+		"targetConcurrency":      smallNumber,
 		"scaleToZeroGracePeriod": duration,
 	})
 }
@@ -195,7 +249,7 @@ func (r *ResourcesSpec) UnmarshalJSON(data []byte) error {
 // UnmarshalJSON implements json.Unmarshaler.
 func (b *BuildSpec) UnmarshalJSON(data []byte) error {
 	type plain BuildSpec
-	return unmarshal(data, (*plain)(b), "spec.build", map[string]form{"timeout": duration, "retries": number})
+	return unmarshal(data, (*plain)(b), "spec.build", map[string]form{"timeout": duration, "retries": smallNumber})
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -207,27 +261,33 @@ func (s *InlineSource) UnmarshalJSON(data []byte) error {
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *ImageSource) UnmarshalJSON(data []byte) error {
 	type plain ImageSource
-	return unmarshal(data, (*plain)(s), "spec.source.image", map[string]form{"port": number, "imagePullSecrets": references})
+	return unmarshal(data, (*plain)(s), "spec.source.image", map[string]form{"port": smallNumber, "imagePullSecrets": references})
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (r *RabbitMQSpec) UnmarshalJSON(data []byte) error {
 	type plain RabbitMQSpec
-	return unmarshal(data, (*plain)(r), "spec.eventing.rabbitmq", map[string]form{"parallelism": number, "prefetchCount": number})
+	return unmarshal(data, (*plain)(r), "spec.eventing.rabbitmq", map[string]form{"parallelism": smallNumber, "prefetchCount": smallNumber})
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (d *DLQSpec) UnmarshalJSON(data []byte) error {
 	type plain DLQSpec
 	return unmarshal(data, (*plain)(d), "spec.eventing.dlq", map[string]form{
-		"retryMaxAttempts": number,
+		"retryMaxAttempts": smallNumber,
 		"messageTTL":       number,
 		"maxLength":        number,
 	})
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
+func (d *DeliverySpec) UnmarshalJSON(data []byte) error {
+	type plain DeliverySpec
+	return unmarshal(data, (*plain)(d), "spec.eventing.delivery", map[string]form{"retry": smallNumber})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
 func (m *MetricsSpec) UnmarshalJSON(data []byte) error {
 	type plain MetricsSpec
-	return unmarshal(data, (*plain)(m), "spec.observability.metrics", map[string]form{"port": number})
+	return unmarshal(data, (*plain)(m), "spec.observability.metrics", map[string]form{"port": smallNumber})
 }

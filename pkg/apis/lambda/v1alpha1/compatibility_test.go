@@ -76,12 +76,13 @@ func TestUnmarshalForms(t *testing.T) {
 		}}},
 	}, {
 		name: "numbers of eventing and observability",
-		spec: `{eventing: {rabbitmq: {parallelism: "1", prefetchCount: "2"}, dlq: {retryMaxAttempts: "3", messageTTL: "4", maxLength: "5"}},
-			observability: {metrics: {port: "6"}}}`,
+		spec: `{eventing: {rabbitmq: {parallelism: "1", prefetchCount: "2"}, dlq: {retryMaxAttempts: "3", messageTTL: "4", maxLength: "5"},
+			delivery: {retry: "7"}}, observability: {metrics: {port: "6"}}}`,
 		want: LambdaFunctionSpec{
 			Eventing: &EventingSpec{
 				RabbitMQ: &RabbitMQSpec{Parallelism: ptr.Int32(1), PrefetchCount: ptr.Int32(2)},
 				DLQ:      &DLQSpec{RetryMaxAttempts: ptr.Int32(3), MessageTTL: ptr.Int64(4), MaxLength: ptr.Int64(5)},
+				Delivery: &DeliverySpec{Retry: ptr.Int32(7)},
 			},
 			Observability: &ObservabilitySpec{Metrics: &MetricsSpec{Port: ptr.Int32(6)}},
 		},
@@ -112,19 +113,14 @@ func TestUnmarshalForms(t *testing.T) {
 
 func TestUnmarshalRefuses(t *testing.T) {
 	for spec, want := range map[string]string{
-		`{timeoutSeconds: soon}`:                           `spec.timeoutSeconds: "soon" is not a whole number`,
-		`{scaling: {minReplicas: "1.5"}}`:                  `spec.scaling.minReplicas: "1.5" is not a whole number`,
-		`{scaling: {maxReplicas: "99999999999999999999"}}`: `spec.scaling.maxReplicas: "99999999999999999999" is not a number of 64 bits`,
-		`{scaling: {maxReplicas: 3000000000}}`:             `maxReplicas`,
-		`{scaling: {scaleToZeroGracePeriod: 30}}`:          `spec.scaling.scaleToZeroGracePeriod: write a duration in quotes, for example 30s`,
-		`{scaling: []}`:                                    `spec.scaling: `,
-		`{resources: {limits: [cpu]}}`:                     `spec.resources.limits: write an object with cpu and memory`,
-		`{build: {retries: many}}`:                         `spec.build.retries: "many" is not a whole number`,
-		`{source: {image: {port: http}}}`:                  `spec.source.image.port: "http" is not a whole number`,
-		`{source: {image: {imagePullSecrets: a}}}`:         `spec.source.image.imagePullSecrets: write a list of the names of Secrets`,
-		`{source: {image: {imagePullSecrets: [a, 1]}}}`:    `spec.source.image.imagePullSecrets: [1]: write the name of a Secret, or an object with name`,
-		`{source: {inline: {dependencies: [a]}}}`:          `dependencies`,
-		`{runtime: {version: {}}}`:                         `version`,
+		`{scaling: {scaleToZeroGracePeriod: 30}}`: `spec.scaling.scaleToZeroGracePeriod: write a duration in quotes, for example 30s`,
+		`{scaling: []}`:                  `spec.scaling: `,
+		`{scaling: {minReplicas: []}}`:   `minReplicas`,
+		`{scaling: {minReplicas: true}}`: `minReplicas`,
+		`{resources: {limits: [cpu]}}`:   `spec.resources.limits: write an object with cpu and memory`,
+		// Nobody may think that a filter is there which is not.
+		`{eventing: {filters: [{any: [{exact: {type: a}, sufix: {type: b}}]}]}}`: `spec.eventing.filters: unknown field "sufix"`,
+		`{eventing: {filters: [{not: {all: [{cesq: "TRUE"}]}}]}}`:                `spec.eventing.filters: unknown field "cesq"`,
 	} {
 		var got LambdaFunctionSpec
 		if err := yaml.Unmarshal([]byte(spec), &got); err == nil || !strings.Contains(err.Error(), want) {
@@ -133,27 +129,86 @@ func TestUnmarshalRefuses(t *testing.T) {
 	}
 }
 
-// TestValidateUnreadable holds that what was read in place of a duration or a quantity is refused.
+// TestValidateUnreadable holds that what was read in place of what is none is refused, and that the schema lets it
+// through: an object that was stored in spite of it must still be read.
 func TestValidateUnreadable(t *testing.T) {
-	const spec = `{source: {type: inline, inline: {code: a}}, runtime: {language: python},
-		scaling: {scaleToZeroGracePeriod: soon}, build: {timeout: soon}, resources: {limits: {memory: lots}}}`
-	fn := validFunction(nil)
-	if err := yaml.Unmarshal([]byte(spec), &fn.Spec); err != nil {
-		t.Fatal("Unmarshal() =", err)
-	}
-	want := "not a duration: write for example 30m: spec.build.timeout\n" +
-		"not a duration: write for example 30s: spec.scaling.scaleToZeroGracePeriod\n" +
-		"not a quantity: write for example 500m or 256Mi: spec.resources.limits.memory, spec.resources.requests.memory"
-	if diff := cmp.Diff(want, fn.Validate(t.Context()).Error()); diff != "" {
-		t.Error("Validate() (-want, +got):", diff)
-	}
-	// What is stored in its place is refused as well, and for the same reason.
-	stored := &LambdaFunction{ObjectMeta: fn.ObjectMeta}
-	if err := json.Unmarshal(mustMarshal(t, fn.Spec), &stored.Spec); err != nil {
-		t.Fatal("Unmarshal() =", err)
-	}
-	if diff := cmp.Diff(want, stored.Validate(t.Context()).Error()); diff != "" {
-		t.Error("Validate() of what is stored (-want, +got):", diff)
+	const inline = `source: {type: inline, inline: {code: a}}, runtime: {language: python}`
+	server := newAPIServer(t)
+	for _, tc := range []struct{ spec, want string }{
+		{inline + `, scaling: {scaleToZeroGracePeriod: soon}`, "not a duration: write for example 30s: spec.scaling.scaleToZeroGracePeriod"},
+		{inline + `, build: {timeout: soon}`, "not a duration: write for example 30m: spec.build.timeout"},
+		{
+			inline + `, resources: {limits: {memory: "1e99999999999"}}`,
+			"not a quantity: write for example 500m or 256Mi: spec.resources.limits.memory, spec.resources.requests.memory",
+		},
+		{
+			inline + `, resources: {requests: {cpu: "1e-99999999999"}}`,
+			"not a quantity: write for example 500m or 256Mi: spec.resources.requests.cpu",
+		},
+		{
+			inline + `, env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: "1e-99999999999"}}}]`,
+			"expected exactly one, got neither: spec.env[0].valueFrom.configMapKeyRef, spec.env[0].valueFrom.secretKeyRef",
+		},
+		{inline + `, timeoutSeconds: soon`, wholeNumber + ": spec.timeoutSeconds"},
+		{inline + `, timeoutSeconds: "9223372036854775808"`, wholeNumber + ": spec.timeoutSeconds"},
+		{inline + `, scaling: {minReplicas: "1.5", maxReplicas: 3000000000}`, wholeNumber + ": spec.scaling.maxReplicas, spec.scaling.minReplicas"},
+		{
+			inline + `, scaling: {targetConcurrency: "", containerConcurrency: "99999999999999999999"}`,
+			wholeNumber + ": spec.scaling.containerConcurrency, spec.scaling.targetConcurrency",
+		},
+		{inline + `, build: {retries: many}`, wholeNumber + ": spec.build.retries"},
+		{`source: {type: image, image: {repository: ghcr.io/a/b, port: http}}`, wholeNumber + ": spec.source.image.port"},
+		{
+			`source: {type: image, image: {repository: ghcr.io/a/b, imagePullSecrets: A}}`,
+			"invalid value: A: spec.source.image.imagePullSecrets[0].name\n" + subdomain,
+		},
+		{
+			`source: {type: image, image: {repository: ghcr.io/a/b, imagePullSecrets: {name: a}}}`,
+			"",
+		},
+		{
+			`source: {type: image, image: {repository: ghcr.io/a/b, imagePullSecrets: [a, [1], {name: {}}]}}`,
+			"invalid value: [1]: spec.source.image.imagePullSecrets[1].name\n" + subdomain + "\n" +
+				"invalid value: {\"name\":{}}: spec.source.image.imagePullSecrets[2].name\n" + subdomain,
+		},
+		{
+			`source: {type: inline, inline: {code: a, dependencies: [requests]}}, runtime: {language: python}`,
+			"write the text of a requirements.txt, package.json or go.mod, or an object of names and versions: spec.source.inline.dependencies",
+		},
+		{
+			`source: {type: inline, inline: {code: a}}, runtime: {language: python, version: {}}`,
+			"invalid value: {}: spec.runtime.version\nwrite digits and dots, for example 3.13",
+		},
+		{
+			`source: {type: inline, inline: {code: a}}, runtime: {language: python, version: true}`,
+			"invalid value: true: spec.runtime.version\nwrite digits and dots, for example 3.13",
+		},
+		{
+			inline + `, eventing: {enabled: false, rabbitmq: {parallelism: all}, dlq: {messageTTL: long}}`,
+			wholeNumber + ": spec.eventing.dlq.messageTTL, spec.eventing.rabbitmq.parallelism",
+		},
+	} {
+		t.Run(tc.spec, func(t *testing.T) {
+			manifest := []byte("{metadata: {name: hello}, spec: {" + tc.spec + "}}")
+			if errs, unknown := server.check(t, decodeObject(t, manifest)); len(errs) > 0 || len(unknown) > 0 {
+				t.Errorf("the schema refuses %v, and does not know %v", errs, unknown)
+			}
+			fn := &LambdaFunction{}
+			if err := yaml.Unmarshal(manifest, fn); err != nil {
+				t.Fatal("Unmarshal() =", err)
+			}
+			if diff := cmp.Diff(tc.want, fn.Validate(t.Context()).Error()); diff != "" {
+				t.Error("Validate() (-want, +got):", diff)
+			}
+			// What is stored in its place is refused as well, and for the same reason.
+			stored := &LambdaFunction{}
+			if err := json.Unmarshal(mustMarshal(t, fn), stored); err != nil {
+				t.Fatal("Unmarshal() =", err)
+			}
+			if diff := cmp.Diff(tc.want, stored.Validate(t.Context()).Error()); diff != "" {
+				t.Error("Validate() of what is stored (-want, +got):", diff)
+			}
+		})
 	}
 }
 
@@ -163,20 +218,24 @@ func TestValidateWarns(t *testing.T) {
 		change func(*LambdaFunction)
 		want   string
 	}{{
+		name: "eventing of the older operator",
+		change: func(fn *LambdaFunction) {
+			fn.Spec.Eventing = &EventingSpec{
+				EventSource: "/shop", EventTypes: map[string]string{"a": "b"}, Monitoring: &MonitoringSpec{},
+				DLQ: &DLQSpec{ExchangeName: "e", QueueName: "q", RoutingKeyPrefix: "r"},
+			}
+		},
+		want: "stored and has no effect: spec.eventing.eventSource, spec.eventing.eventTypes, spec.eventing.monitoring\n" +
+			"stored and has no effect: dead letters are not kept in RabbitMQ: spec.eventing.dlq.exchangeName, spec.eventing.dlq.queueName, spec.eventing.dlq.routingKeyPrefix",
+	}, {
 		name:   "eventing",
-		change: func(fn *LambdaFunction) { fn.Spec.Eventing = &EventingSpec{} },
-		want:   "eventing is stored and has no effect yet: no Broker and no Trigger is made for the function: spec.eventing",
+		change: func(fn *LambdaFunction) { fn.Spec.Eventing = &EventingSpec{DLQ: &DLQSpec{}} },
 	}, {
 		name:   "eventing that is off",
 		change: func(fn *LambdaFunction) { fn.Spec.Eventing = &EventingSpec{Enabled: ptr.Bool(false)} },
 	}, {
 		name:   "triggers",
 		change: func(fn *LambdaFunction) { fn.Spec.Triggers = []TriggerSpec{{Broker: "default"}} },
-		want:   "triggers are stored and have no effect yet: no Trigger is made for the function: spec.triggers",
-	}, {
-		name:   "observability",
-		change: func(fn *LambdaFunction) { fn.Spec.Observability = &ObservabilitySpec{} },
-		want:   "observability is stored and has no effect yet: spec.observability",
 	}, {
 		name:   "project",
 		change: withGCS(func(s *GCSSource) { s.Project = "acme" }),
@@ -188,6 +247,19 @@ func TestValidateWarns(t *testing.T) {
 			fn.Spec.Runtime = RuntimeSpec{Language: "cobol", Version: "85", Handler: "index.handler"}
 		},
 		want: "runtime has no effect: source.type is image, and the image has its own runtime: spec.runtime",
+	}, {
+		name: "build of an image",
+		change: func(fn *LambdaFunction) {
+			withImage(func(*ImageSource) {})(fn)
+			fn.Spec.Build.Registry = "ghcr.io/acme"
+		},
+		want: "build has no effect: source.type is image, and nothing is built: spec.build",
+	}, {
+		name: "nothing of a build of an image",
+		change: func(fn *LambdaFunction) {
+			withImage(func(*ImageSource) {})(fn)
+			fn.Spec.Build.Retries = ptr.Int32(0)
+		},
 	}, {
 		name:   "token in a URL",
 		change: withGitURL("https://user:token@git.example.com/org/repo"),

@@ -20,6 +20,7 @@ import (
 	"cmp"
 	"context"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -62,6 +63,10 @@ var defaultHandlers = map[Language]string{
 	LanguageNodeJS: "index.handler",
 	LanguageGo:     "main.Handler",
 }
+
+// applicationPattern is a handler as servers of ASGI and WSGI have it. It is stored as module.application: the worker tells
+// an application by itself.
+var applicationPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$`)
 
 // SetDefaults implements apis.Defaultable.
 func (fn *LambdaFunction) SetDefaults(ctx context.Context) {
@@ -180,6 +185,9 @@ func (r *RuntimeSpec) setDefaults(runtimes *config.Runtimes) {
 	}
 	if r.Handler == "" {
 		r.Handler = defaultHandlers[r.Language]
+	}
+	if r.Language == LanguagePython && applicationPattern.MatchString(r.Handler) {
+		r.Handler = strings.Replace(r.Handler, ":", ".", 1)
 	}
 	if r.Response == "" {
 		r.Response = ResponseRaw

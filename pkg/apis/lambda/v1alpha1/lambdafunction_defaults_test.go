@@ -86,6 +86,14 @@ func TestSetDefaults(t *testing.T) {
 		spec: LambdaFunctionSpec{Runtime: RuntimeSpec{Language: "py"}},
 		want: defaultedSpec(nil),
 	}, {
+		name: "application of a package",
+		spec: LambdaFunctionSpec{Runtime: RuntimeSpec{Language: "python3", Handler: "pkg.main:app"}},
+		want: defaultedSpec(func(s *LambdaFunctionSpec) { s.Runtime.Handler = "pkg.main.app" }),
+	}, {
+		name: "what is no application is left to validation",
+		spec: LambdaFunctionSpec{Runtime: RuntimeSpec{Language: LanguagePython, Handler: "main:app:"}},
+		want: defaultedSpec(func(s *LambdaFunctionSpec) { s.Runtime.Handler = "main:app:" }),
+	}, {
 		name: "language that is not on offer is left to validation",
 		spec: LambdaFunctionSpec{Runtime: RuntimeSpec{Language: "cobol"}},
 		want: defaultedSpec(func(s *LambdaFunctionSpec) { s.Runtime = RuntimeSpec{Language: "cobol", Response: ResponseRaw} }),

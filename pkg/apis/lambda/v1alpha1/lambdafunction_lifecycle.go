@@ -35,6 +35,9 @@ const (
 	ConditionDeployReady apis.ConditionType = "DeployReady"
 	// ConditionServiceReady is True when calls reach a Revision, though perhaps not yet that of the present spec.
 	ConditionServiceReady apis.ConditionType = "ServiceReady"
+	// ConditionEventingReady is True when events reach the function: its Broker, Triggers and sources are ready. It counts
+	// for Ready only where the function asks for eventing; else its severity is Info.
+	ConditionEventingReady apis.ConditionType = "EventingReady"
 )
 
 // The reasons of conditions that are not True. They are part of the API: alerts and scripts may rely on them.
@@ -51,6 +54,10 @@ const (
 	ReasonQueued = "Queued"
 	// ReasonBuildPending : the TaskRun is there, and its pod has not started.
 	ReasonBuildPending = "BuildPending"
+	// ReasonBuildQuotaExceeded : a quota of the namespace leaves no room for the build's pod.
+	ReasonBuildQuotaExceeded = "BuildQuotaExceeded"
+	// ReasonBuildUnschedulable : no node has room for the build's pod.
+	ReasonBuildUnschedulable = "BuildUnschedulable"
 	// ReasonBuildRunning : the build goes on.
 	ReasonBuildRunning = "BuildRunning"
 	// ReasonFetchFailed : the step that fetches the source failed.
@@ -67,6 +74,8 @@ const (
 	ReasonBaseImageNotFound = "BaseImageNotFound"
 	// ReasonRegistryDenied : the registry of the base image or of the function's wants other credentials, or any.
 	ReasonRegistryDenied = "RegistryDenied"
+	// ReasonRepositoryNotFound : the registry has no such repository, and makes none when something is pushed to it.
+	ReasonRepositoryNotFound = "RepositoryNotFound"
 	// ReasonRegistryUnavailable : a registry cannot be reached, or failed.
 	ReasonRegistryUnavailable = "RegistryUnavailable"
 	// ReasonRegistryCertificateInvalid : nobody who is trusted vouches for a registry.
@@ -89,10 +98,38 @@ const (
 	ReasonServiceRefused = "ServiceRefused"
 	// ReasonDeploying : the Knative Service has not come to an end with the present spec.
 	ReasonDeploying = "Deploying"
+	// ReasonUnschedulable : no node has room for the new Revision's pod.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonNotAnswering : the new Revision's container runs for a while, and does not answer.
+	ReasonNotAnswering = "NotAnswering"
 	// ReasonRevisionFailed : the new Revision does not start; the message has its own words.
 	ReasonRevisionFailed = "RevisionFailed"
 	// ReasonRouteFailed : no calls reach the function.
 	ReasonRouteFailed = "RouteFailed"
+	// ReasonEventingDisabled : the function does not want events. EventingReady is True.
+	ReasonEventingDisabled = "EventingDisabled"
+	// ReasonEventingNotInstalled : the cluster has no Knative Eventing, or not the part of it that the function wants.
+	ReasonEventingNotInstalled = "EventingNotInstalled"
+	// ReasonEventingStarting : the controller has not yet seen what there is of Knative Eventing.
+	ReasonEventingStarting = "EventingStarting"
+	// ReasonEventingRefused : Knative Eventing, or Kubernetes, does not take an object; the message says which and why.
+	ReasonEventingRefused = "EventingRefused"
+	// ReasonBrokerNotFound : there is no Broker of the name that the function gives.
+	ReasonBrokerNotFound = "BrokerNotFound"
+	// ReasonBrokerNotReady : the Broker does not take events; the message has its own words.
+	ReasonBrokerNotReady = "BrokerNotReady"
+	// ReasonBrokerSettingsConflict : the shared Broker has other settings, of the function that the message names.
+	ReasonBrokerSettingsConflict = "BrokerSettingsConflict"
+	// ReasonFiltersNotSupported : the Broker's class does not know the filters that the function has.
+	ReasonFiltersNotSupported = "FiltersNotSupported"
+	// ReasonTriggerNotReady : a Trigger does not send events; the message has its own words.
+	ReasonTriggerNotReady = "TriggerNotReady"
+	// ReasonEventSourceNotReady : a schedule or the source of objects' changes does not work; the message has its own words.
+	ReasonEventSourceNotReady = "EventSourceNotReady"
+	// ReasonAPISourceForbidden : the controller may not let the function read objects of a kind.
+	ReasonAPISourceForbidden = "APISourceForbidden"
+	// ReasonWaitingForService : the Knative Service that gets the events is not ready.
+	ReasonWaitingForService = "WaitingForService"
 )
 
 // configurationOutOfDate is Knative's reason for a Configuration that has not seen the Service's last change.
@@ -146,8 +183,8 @@ func (s *LambdaFunctionStatus) MarkBuildNotOwned(kind, name string) {
 		"%s %q exists and belongs to somebody else: delete or rename it.", kind, name)
 }
 
-// MarkBuildRunning says that the build has not ended. The reason is ReasonQueued, ReasonBuildPending or
-// ReasonBuildRunning.
+// MarkBuildRunning says that the build has not ended. The reason is ReasonQueued, ReasonBuildPending,
+// ReasonBuildQuotaExceeded, ReasonBuildUnschedulable or ReasonBuildRunning.
 func (s *LambdaFunctionStatus) MarkBuildRunning(reason, message string) {
 	functionConditions.Manage(s).MarkUnknown(ConditionBuildReady, reason, "%s", message)
 }
@@ -199,10 +236,21 @@ func (s *LambdaFunctionStatus) MarkRevisionFailed(message string) {
 	functionConditions.Manage(s).MarkFalse(ConditionDeployReady, ReasonRevisionFailed, "%s", message)
 }
 
-// Starting is true while the Service's latest Revision is that of the present spec, and is starting.
+// MarkRevisionHindered says what keeps the Revision of the present spec from starting, for a reason that may pass:
+// ReasonUnschedulable or ReasonNotAnswering. It is Unknown until Knative gives up.
+func (s *LambdaFunctionStatus) MarkRevisionHindered(reason, message string) {
+	mark := functionConditions.Manage(s).MarkUnknown
+	if s.GetCondition(ConditionDeployReady).IsFalse() {
+		mark = functionConditions.Manage(s).MarkFalse
+	}
+	mark(ConditionDeployReady, reason, "%s", message)
+}
+
+// Starting is true while the Service's latest Revision is that of the present spec, and is not ready: it is starting, or
+// Knative says that it failed.
 func (s *LambdaFunctionStatus) Starting(service *servingv1.Service) bool {
 	deploy := s.GetCondition(ConditionDeployReady)
-	return deploy.IsUnknown() && deploy.GetReason() == ReasonDeploying &&
+	return (deploy.IsUnknown() && deploy.GetReason() == ReasonDeploying || deploy.IsFalse() && deploy.GetReason() == ReasonRevisionFailed) &&
 		service.Status.ObservedGeneration == service.Generation &&
 		service.Status.GetCondition(servingv1.ServiceConditionConfigurationsReady).GetReason() != configurationOutOfDate
 }
@@ -243,23 +291,39 @@ func (s *LambdaFunctionStatus) PropagateService(service *servingv1.Service, depl
 	}
 }
 
+// MarkEventing says whether events reach the function. asked is true for a function that has spec.eventing or
+// spec.triggers: only then does it count for Ready.
+func (s *LambdaFunctionStatus) MarkEventing(asked bool, status corev1.ConditionStatus, reason, message string) {
+	c := apis.Condition{Type: ConditionEventingReady, Status: status, Reason: reason, Message: message}
+	if !asked {
+		c.Severity = apis.ConditionSeverityInfo
+	}
+	functionConditions.Manage(s).SetCondition(c)
+}
+
 // Summarize derives Ready and the phase from the other conditions, once all of them are set.
 func (s *LambdaFunctionStatus) Summarize() {
 	// Left to the condition set, the reason of Ready is that of the condition that changed last: of those that change
 	// at once it may be another one at the next reconcile.
 	if c := s.cause(); c != nil {
 		functionConditions.Manage(s).SetCondition(apis.Condition{Type: ConditionReady, Status: c.Status, Reason: c.Reason, Message: c.Message})
+	} else if s.GetCondition(ConditionReady) != nil {
+		functionConditions.Manage(s).SetCondition(apis.Condition{Type: ConditionReady, Status: corev1.ConditionTrue})
 	}
 	s.Phase = s.derivePhase()
 }
 
-// cause returns the first condition that is False, else the first that is Unknown, else nil.
+// cause returns the first condition that is False, else the first that is Unknown, else nil. EventingReady is the last:
+// a function that serves no calls gets no events either.
 func (s *LambdaFunctionStatus) cause() *apis.Condition {
 	for _, status := range []corev1.ConditionStatus{corev1.ConditionFalse, corev1.ConditionUnknown} {
 		for _, t := range dependentConditions {
 			if c := s.GetCondition(t); c != nil && c.Status == status {
 				return c
 			}
+		}
+		if c := s.GetCondition(ConditionEventingReady); c != nil && c.Status == status && c.Severity == apis.ConditionSeverityError {
+			return c
 		}
 	}
 	return nil

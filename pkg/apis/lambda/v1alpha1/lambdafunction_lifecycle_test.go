@@ -212,6 +212,23 @@ func TestMark(t *testing.T) {
 			ConditionReady:       wantUnknown(ReasonDeploying, "The Knative Service is being brought up to date."),
 		},
 	}, {
+		name: "revision waiting",
+		mark: func(s *LambdaFunctionStatus) { s.MarkRevisionHindered(ReasonUnschedulable, foreign) },
+		want: map[apis.ConditionType]wantCondition{
+			ConditionDeployReady: wantUnknown(ReasonUnschedulable, foreign),
+			ConditionReady:       wantUnknown(ReasonUnschedulable, foreign),
+		},
+	}, {
+		name: "revision waiting, and Knative has given up",
+		mark: func(s *LambdaFunctionStatus) {
+			s.MarkRevisionFailed("")
+			s.MarkRevisionHindered(ReasonUnschedulable, foreign)
+		},
+		want: map[apis.ConditionType]wantCondition{
+			ConditionDeployReady: wantFalse(ReasonUnschedulable, foreign),
+			ConditionReady:       wantFalse(ReasonUnschedulable, foreign),
+		},
+	}, {
 		name: "revision failed",
 		mark: func(s *LambdaFunctionStatus) { s.MarkRevisionFailed(foreign) },
 		want: map[apis.ConditionType]wantCondition{
@@ -275,10 +292,11 @@ func TestPropagateServiceConditions(t *testing.T) {
 		serve:    wantTrue,
 		starting: true,
 	}, {
-		name:    "Revision failed beside the one before",
-		service: service(withConfiguration(corev1.ConditionFalse, "RevisionFailed", foreign), withRoutes(corev1.ConditionTrue, "", "")),
-		deploy:  wantFalse(ReasonRevisionFailed, foreign),
-		serve:   wantTrue,
+		name:     "Revision failed beside the one before",
+		service:  service(withConfiguration(corev1.ConditionFalse, "RevisionFailed", foreign), withRoutes(corev1.ConditionTrue, "", "")),
+		deploy:   wantFalse(ReasonRevisionFailed, foreign),
+		serve:    wantTrue,
+		starting: true,
 	}, {
 		name:    "route being made",
 		service: service(withConfiguration(corev1.ConditionTrue, "", ""), withRoutes(corev1.ConditionUnknown, "IngressNotConfigured", foreign)),
@@ -464,6 +482,48 @@ func TestSummarizePhase(t *testing.T) {
 			return s
 		},
 		want: PhaseReady,
+	}, {
+		name: "serving, and the events that are asked for do not reach it",
+		status: func() *LambdaFunctionStatus {
+			s := serving()
+			s.MarkEventing(true, corev1.ConditionFalse, ReasonBrokerNotFound, "")
+			return s
+		},
+		want: PhaseFailed,
+	}, {
+		name: "serving, and the events that are asked for do not reach it yet",
+		status: func() *LambdaFunctionStatus {
+			s := serving()
+			s.MarkEventing(true, corev1.ConditionUnknown, ReasonBrokerNotReady, "")
+			return s
+		},
+		want: PhaseDeploying,
+	}, {
+		name: "serving, and events that are not asked for do not reach it",
+		status: func() *LambdaFunctionStatus {
+			s := serving()
+			s.MarkEventing(false, corev1.ConditionFalse, ReasonBrokerNotReady, "")
+			return s
+		},
+		want: PhaseReady,
+	}, {
+		name: "events reach it again",
+		status: func() *LambdaFunctionStatus {
+			s := serving()
+			s.MarkEventing(true, corev1.ConditionFalse, ReasonBrokerNotFound, "")
+			s.Summarize()
+			s.MarkEventing(true, corev1.ConditionTrue, "", "")
+			return s
+		},
+		want: PhaseReady,
+	}, {
+		name: "nothing is known of a function without events",
+		status: func() *LambdaFunctionStatus {
+			s := initialized()
+			s.MarkEventing(false, corev1.ConditionTrue, ReasonEventingNotInstalled, "")
+			return s
+		},
+		want: PhasePending,
 	}} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := tc.status()
@@ -484,6 +544,9 @@ func TestSummarizeReady(t *testing.T) {
 		"build failed":      func(s *LambdaFunctionStatus) { s.MarkBuildFailed(ReasonBuildFailed, "build") },
 		"waiting for build": (*LambdaFunctionStatus).MarkWaitingForBuild,
 		"revision failed":   func(s *LambdaFunctionStatus) { s.MarkRevisionFailed("revision") },
+		"eventing failed": func(s *LambdaFunctionStatus) {
+			s.MarkEventing(true, corev1.ConditionFalse, ReasonBrokerNotFound, "eventing")
+		},
 		"route failed": func(s *LambdaFunctionStatus) {
 			s.PropagateService(service(withConfiguration(corev1.ConditionTrue, "", ""), withRoutes(corev1.ConditionFalse, "", "route")), true)
 		},
@@ -496,6 +559,8 @@ func TestSummarizeReady(t *testing.T) {
 		{first: "build running", second: "waiting for build", want: wantUnknown(ReasonBuildRunning, "build")},
 		{first: "build running", second: "revision failed", want: wantFalse(ReasonRevisionFailed, "revision")},
 		{first: "build failed", second: "waiting for build", want: wantFalse(ReasonBuildFailed, "build")},
+		{first: "build running", second: "eventing failed", want: wantFalse(ReasonBrokerNotFound, "eventing")},
+		{first: "revision failed", second: "eventing failed", want: wantFalse(ReasonRevisionFailed, "revision")},
 		{first: "build failed", second: "route failed", want: wantFalse(ReasonBuildFailed, "build")},
 	} {
 		for _, order := range [][]string{{tc.first, tc.second}, {tc.second, tc.first}} {

@@ -110,17 +110,17 @@ type LambdaFunctionSpec struct {
 	// +optional
 	Build BuildSpec `json:"build,omitempty"`
 
-	// eventing says which events reach the function, and what becomes of those it fails on. It is stored, and has no
-	// effect yet: no Broker and no Trigger is made for the function.
+	// eventing says which events reach the function, and what becomes of those it fails on. Absent: where Knative Eventing
+	// is installed, events that have the function's name as their subject.
 	// +optional
 	Eventing *EventingSpec `json:"eventing,omitempty"`
 
-	// triggers are filters on Brokers, in the form that is older than eventing. They are stored, and have no effect
-	// yet.
+	// triggers have further events sent to the function, whatever their subject is.
 	// +optional
 	Triggers []TriggerSpec `json:"triggers,omitempty"`
 
-	// observability says what the function tells of itself. It is stored, and has no effect yet.
+	// observability says what the function tells of itself, and to whom. It becomes variables of the function, such as
+	// OTEL_EXPORTER_OTLP_ENDPOINT; those of env win.
 	// +optional
 	Observability *ObservabilitySpec `json:"observability,omitempty"`
 }
@@ -165,7 +165,8 @@ type RuntimeSpec struct {
 	Version string `json:"version,omitempty"`
 
 	// handler is what is called: module.function, or function alone for one in the main file (main.py, index.js, package
-	// main). Default main.handler for Python, index.handler for Node.js, main.Handler for Go.
+	// main); for Python also module:app, an application of ASGI or WSGI. Default main.handler for Python, index.handler
+	// for Node.js, main.Handler for Go.
 	// +optional
 	Handler string `json:"handler,omitempty"`
 
@@ -226,11 +227,13 @@ type RegistryType string
 
 // The types of registries.
 const (
-	// RegistryTypeLocal is a registry without credentials, as on a laptop.
+	// RegistryTypeLocal is a registry without a login, as on a laptop. A Secret that is named all the same is for others:
+	// those that base images come from.
 	RegistryTypeLocal RegistryType = "local"
-	// RegistryTypeECR is Amazon's: ambient identity, or a Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+	// RegistryTypeECR is Amazon's: the identity of the build's ServiceAccount or node, or a Secret with AWS_ACCESS_KEY_ID
+	// and AWS_SECRET_ACCESS_KEY.
 	RegistryTypeECR RegistryType = "ecr"
-	// RegistryTypeGCR is Google's: ambient identity, or a Secret with key.json.
+	// RegistryTypeGCR is Google's: the identity of the build's ServiceAccount or node, or a Secret with key.json.
 	RegistryTypeGCR RegistryType = "gcr"
 	// RegistryTypeGHCR is GitHub's, with a Secret of type kubernetes.io/dockerconfigjson.
 	RegistryTypeGHCR RegistryType = "ghcr"
@@ -252,11 +255,12 @@ type BuildSpec struct {
 	Registry string `json:"registry,omitempty"`
 
 	// registryType says what kind of credentials the registry takes: local (none), ecr, gcr, ghcr, dockerhub or generic.
-	// Default: that of the registry's host, else generic.
+	// Default: that of the registry's host (Amazon's, Google's, ghcr.io, docker.io), else generic.
 	// +optional
 	RegistryType RegistryType `json:"registryType,omitempty"`
 
-	// repository of the image within the registry. Default: <namespace>/<name>.
+	// repository of the image within the registry. Default: <namespace>/<name>; on Docker Hub, whose repositories have no
+	// further path, <namespace>__<name>.
 	// +optional
 	Repository string `json:"repository,omitempty"`
 
@@ -264,12 +268,14 @@ type BuildSpec struct {
 	// +optional
 	Tag string `json:"tag,omitempty"`
 
-	// imagePullSecret is the name of a Secret in the function's namespace that the image is pushed and pulled with; what
-	// it holds depends on registryType. Default: registry-secret of ConfigMap config-build.
+	// imagePullSecret is the name of a Secret in the function's namespace that the image is pushed and pulled with:
+	// .dockerconfigjson, and what registryType takes beside it; ca.crt where the registry's certificate is of a private
+	// authority. Default: registry-secret of ConfigMap config-build.
 	// +optional
 	ImagePullSecret string `json:"imagePullSecret,omitempty"`
 
-	// awsRegion of a registry of type ecr. Default: what the registry's host says.
+	// awsRegion is the region that the build asks Amazon's services in, for a registry of type ecr. Default: what the
+	// registry's host says.
 	// +optional
 	AWSRegion string `json:"awsRegion,omitempty"`
 
@@ -291,7 +297,8 @@ type BuildSpec struct {
 
 // LambdaFunctionStatus is what the controller found.
 type LambdaFunctionStatus struct {
-	// Conditions: Ready, and what it is made of: SourceReady, BuildReady, DeployReady, ServiceReady.
+	// Conditions: Ready, and what it is made of: SourceReady, BuildReady, DeployReady, ServiceReady and, for functions that
+	// have spec.eventing or spec.triggers, EventingReady.
 	duckv1.Status `json:",inline"`
 
 	// Address is where events and calls are sent to within the cluster.
@@ -313,6 +320,10 @@ type LambdaFunctionStatus struct {
 	// serviceStatus tells of the Knative Service.
 	// +optional
 	ServiceStatus *ServiceStatus `json:"serviceStatus,omitempty"`
+
+	// eventingStatus tells of the Broker, the Triggers and the sources. Absent for a function that has none.
+	// +optional
+	EventingStatus *EventingStatus `json:"eventingStatus,omitempty"`
 }
 
 // Phase is a summary of the conditions, for people. It is derived from them and never read back.
@@ -338,7 +349,7 @@ type BuildStatus struct {
 	// +optional
 	Key string `json:"key,omitempty"`
 
-	// imageURI is the image that was built, by digest.
+	// imageURI is the image that was built, by digest, at the address that nodes pull it from.
 	// +optional
 	ImageURI string `json:"imageURI,omitempty"`
 
@@ -397,6 +408,17 @@ type ServiceStatus struct {
 // GetGroupVersionKind implements kmeta.OwnerRefable.
 func (*LambdaFunction) GetGroupVersionKind() schema.GroupVersionKind {
 	return SchemeGroupVersion.WithKind("LambdaFunction")
+}
+
+// EventingEnabled is true for a function that gets the events which are addressed to it: all but those that say no.
+func (fn *LambdaFunction) EventingEnabled() bool {
+	e := fn.Spec.Eventing
+	return e == nil || e.Enabled == nil || *e.Enabled
+}
+
+// EventingAsked is true for a function whose author asks for events, so that it is not ready without them.
+func (fn *LambdaFunction) EventingAsked() bool {
+	return fn.Spec.Eventing != nil && fn.EventingEnabled() || len(fn.Spec.Triggers) > 0
 }
 
 // GetUntypedSpec implements apis.HasSpec.

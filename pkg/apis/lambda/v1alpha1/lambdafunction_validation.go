@@ -45,7 +45,6 @@ var (
 	// In Python modules have packages.
 	pythonHandlerPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
 	versionPattern       = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*(-[a-zA-Z0-9]+)?$`)
-	ecrPattern           = regexp.MustCompile(`\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$`)
 )
 
 // privilegeAnnotations gave privilege in the operator before this one.
@@ -100,7 +99,7 @@ func (s *LambdaFunctionSpec) validate(ctx context.Context) *apis.FieldError {
 		Also(validateTriggers(s.Triggers)).
 		Also(s.Observability.validate().ViaField("observability"))
 	if s.Source.Type == SourceTypeImage {
-		errs = errs.Also(s.Runtime.validateUnused().ViaField("runtime"))
+		errs = errs.Also(s.Runtime.validateUnused().ViaField("runtime")).Also(s.Build.validateUnused().ViaField("build"))
 	} else {
 		errs = errs.Also(s.Runtime.validate(cfg.Runtimes).ViaField("runtime"))
 	}
@@ -109,7 +108,9 @@ func (s *LambdaFunctionSpec) validate(ctx context.Context) *apis.FieldError {
 			errs = errs.Also(apis.ErrInvalidValue(s.ServiceAccountName, "serviceAccountName", msg))
 		}
 	}
-	if t := s.TimeoutSeconds; t != nil && *t < 1 {
+	if err := validateWhole(*s.TimeoutSeconds, "timeoutSeconds"); err != nil {
+		errs = errs.Also(err)
+	} else if t := s.TimeoutSeconds; *t < 1 {
 		errs = errs.Also(apis.ErrInvalidValue(*t, "timeoutSeconds", "give at least 1 second"))
 	}
 	return errs
@@ -140,10 +141,9 @@ func (r *RuntimeSpec) validate(runtimes *config.Runtimes) (errs *apis.FieldError
 }
 
 func (r *RuntimeSpec) validateHandler() *apis.FieldError {
-	const remedy = "write module.function, or function alone for one in the main file"
-	pattern := handlerPattern
+	remedy, pattern := "write module.function, or function alone for one in the main file", handlerPattern
 	if r.Language == LanguagePython {
-		pattern = pythonHandlerPattern
+		remedy, pattern = remedy+", or module:app for an application of ASGI or WSGI", pythonHandlerPattern
 	}
 	if len(r.Handler) > maxHandlerLength || !pattern.MatchString(r.Handler) {
 		return apis.ErrInvalidValue(shorten(r.Handler), "handler", remedy)
@@ -168,11 +168,48 @@ func (r *RuntimeSpec) validateUnused() (errs *apis.FieldError) {
 	return errs.Also(warn("runtime has no effect: source.type is image, and the image has its own runtime", apis.CurrentField))
 }
 
+// validateUnused tells of settings for a build that there is none of. Those that have defaults are not the user's wish.
+func (b *BuildSpec) validateUnused() *apis.FieldError {
+	wished := *b
+	wished.Timeout, wished.ImagePullSecret = nil, ""
+	if wished.Retries != nil && *wished.Retries == 0 {
+		wished.Retries = nil
+	}
+	if wished == (BuildSpec{}) {
+		return nil
+	}
+	return warn("build has no effect: source.type is image, and nothing is built", apis.CurrentField)
+}
+
 func validVersion(version string) bool {
 	return len(version) <= maxVersionLength && versionPattern.MatchString(version)
 }
 
-func (s *ScalingSpec) validate() (errs *apis.FieldError) {
+// validateWhole refuses a number that was written as something else.
+func validateWhole[T int32 | int64](value T, field string) *apis.FieldError {
+	if n := int64(value); n == notANumber || n == notASmallNumber {
+		return apis.ErrGeneric("not a whole number, or none that is so small or large: write for example 10", field)
+	}
+	return nil
+}
+
+func (s *ScalingSpec) validate() *apis.FieldError {
+	errs := validateWhole(*s.MinReplicas, "minReplicas").
+		Also(validateWhole(*s.MaxReplicas, "maxReplicas")).
+		Also(validateWhole(*s.ContainerConcurrency, "containerConcurrency")).
+		Also(validateWhole(*s.TargetConcurrency, "targetConcurrency"))
+	if errs == nil {
+		errs = s.validateBounds()
+	}
+	if d := s.ScaleToZeroGracePeriod.Duration; d == notADuration {
+		errs = errs.Also(apis.ErrGeneric("not a duration: write for example 30s", "scaleToZeroGracePeriod"))
+	} else if d < 0 || d > maxScaleToZeroGracePeriod {
+		errs = errs.Also(apis.ErrOutOfBoundsValue(d, time.Duration(0), maxScaleToZeroGracePeriod, "scaleToZeroGracePeriod"))
+	}
+	return errs
+}
+
+func (s *ScalingSpec) validateBounds() (errs *apis.FieldError) {
 	if *s.MinReplicas < 0 {
 		errs = errs.Also(apis.ErrInvalidValue(*s.MinReplicas, "minReplicas", "give 0 or more"))
 	}
@@ -190,11 +227,6 @@ func (s *ScalingSpec) validate() (errs *apis.FieldError) {
 	}
 	if c := *s.ContainerConcurrency; c > 0 && int64(*s.TargetConcurrency) > c {
 		errs = errs.Also(apis.ErrGeneric(fmt.Sprintf("targetConcurrency %d is over containerConcurrency %d and can never be reached", *s.TargetConcurrency, c), "targetConcurrency"))
-	}
-	if d := s.ScaleToZeroGracePeriod.Duration; d == notADuration {
-		errs = errs.Also(apis.ErrGeneric("not a duration: write for example 30s", "scaleToZeroGracePeriod"))
-	} else if d < 0 || d > maxScaleToZeroGracePeriod {
-		errs = errs.Also(apis.ErrOutOfBoundsValue(d, time.Duration(0), maxScaleToZeroGracePeriod, "scaleToZeroGracePeriod"))
 	}
 	return errs
 }
@@ -227,7 +259,9 @@ func (b *BuildSpec) validate(cfg *config.Build) (errs *apis.FieldError) {
 	} else if d < config.MinBuildTimeout || d > config.MaxBuildTimeout {
 		errs = errs.Also(apis.ErrOutOfBoundsValue(d, config.MinBuildTimeout, config.MaxBuildTimeout, "timeout"))
 	}
-	if n := *b.Retries; n < 0 || n > maxRetries {
+	if err := validateWhole(*b.Retries, "retries"); err != nil {
+		errs = errs.Also(err)
+	} else if n := *b.Retries; n < 0 || n > maxRetries {
 		errs = errs.Also(apis.ErrOutOfBoundsValue(n, 0, maxRetries, "retries"))
 	}
 	if b.Registry != "" {
@@ -305,11 +339,12 @@ func validateEnvSource(e corev1.EnvVar) *apis.FieldError {
 }
 
 func validateKeyRef(name, key string) (errs *apis.FieldError) {
-	if name == "" {
-		errs = errs.Also(apis.ErrMissingField("name"))
-	}
+	errs = validateSecretName(name, "name")
 	if key == "" {
-		errs = errs.Also(apis.ErrMissingField("key"))
+		return errs.Also(apis.ErrMissingField("key"))
+	}
+	for _, msg := range validation.IsConfigMapKey(key) {
+		errs = errs.Also(apis.ErrInvalidValue(shorten(key), "key", msg))
 	}
 	return errs
 }
@@ -319,12 +354,18 @@ func validateEnvFrom(sources []corev1.EnvFromSource) (errs *apis.FieldError) {
 		switch {
 		case from.SecretRef != nil && from.ConfigMapRef != nil:
 			errs = errs.Also(apis.ErrMultipleOneOf("secretRef", "configMapRef").ViaIndex(i))
-		case from.SecretRef != nil && from.SecretRef.Name == "":
-			errs = errs.Also(apis.ErrMissingField("secretRef.name").ViaIndex(i))
-		case from.ConfigMapRef != nil && from.ConfigMapRef.Name == "":
-			errs = errs.Also(apis.ErrMissingField("configMapRef.name").ViaIndex(i))
-		case from.SecretRef == nil && from.ConfigMapRef == nil:
+		case from.SecretRef != nil:
+			errs = errs.Also(validateSecretName(from.SecretRef.Name, "name").ViaField("secretRef").ViaIndex(i))
+		case from.ConfigMapRef != nil:
+			errs = errs.Also(validateSecretName(from.ConfigMapRef.Name, "name").ViaField("configMapRef").ViaIndex(i))
+		default:
 			errs = errs.Also(apis.ErrMissingOneOf("secretRef", "configMapRef").ViaIndex(i))
+		}
+		if from.Prefix == "" {
+			continue
+		}
+		for _, msg := range validation.IsEnvVarName(from.Prefix) {
+			errs = errs.Also(apis.ErrInvalidValue(shorten(from.Prefix), "prefix", msg).ViaIndex(i))
 		}
 	}
 	return errs

@@ -124,6 +124,17 @@ func TestValidateAccepts(t *testing.T) {
 			)(fn)
 		}},
 		{name: "a module of a package", change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "pkg.main.handler" }},
+		{name: "an application", change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "main:app" }},
+		{name: "an application of a package", change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "pkg.main:app" }},
+		{name: "a handler as long as is allowed", change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = strings.Repeat("a", 100) }},
+		{name: "a name as long as is allowed", change: func(fn *LambdaFunction) { fn.Name = strings.Repeat("a", 63) }},
+		{name: "other annotations", change: func(fn *LambdaFunction) {
+			fn.Annotations = map[string]string{"lambda.knative.io/rebuild": "1", "example.com/receiver-mode": "true"}
+		}},
+		{name: "a handler in Node.js", change: func(fn *LambdaFunction) {
+			fn.Spec.Runtime.Language, fn.Spec.Runtime.Handler = "nodejs", "index.handler"
+		}},
+		{name: "a service call of an hour", change: func(fn *LambdaFunction) { fn.Spec.TimeoutSeconds = ptr.Int64(3600) }},
 		{name: "all of a build", change: func(fn *LambdaFunction) {
 			fn.Spec.Build = BuildSpec{
 				Registry: "123456789012.dkr.ecr.eu-central-1.amazonaws.com", RegistryType: RegistryTypeECR, Repository: "a/b_c", Tag: "v1.0",
@@ -265,7 +276,11 @@ var sourceRefusals = []refusal{{
 	want:   `invalid key name "./a//b.py": spec.source.inline.files` + "\nwrite it as a/b.py",
 }}
 
-const pythonHandler = "write module.function, or function alone for one in the main file"
+const (
+	anyHandler    = "write module.function, or function alone for one in the main file"
+	pythonHandler = anyHandler + ", or module:app for an application of ASGI or WSGI"
+	wholeNumber   = "not a whole number, or none that is so small or large: write for example 10"
+)
 
 var runtimeRefusals = []refusal{{
 	name:   "no language",
@@ -288,6 +303,14 @@ var runtimeRefusals = []refusal{{
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Version = "3.9" },
 	want:   "invalid value: 3.9: spec.runtime.version\npython is offered in: 3.11, 3.12, 3.13",
 }, {
+	name:   "version with a suffix that is not on offer",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Version = "3.13-slim" },
+	want:   "invalid value: 3.13-slim: spec.runtime.version\npython is offered in: 3.11, 3.12, 3.13",
+}, {
+	name:   "version with two suffixes",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Version = "3.13-slim-x" },
+	want:   "invalid value: 3.13-slim-x: spec.runtime.version\nwrite digits and dots, for example 3.13",
+}, {
 	name:   "handler of a shell",
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "main.handler;id" },
 	want:   "invalid value: main.handler;id: spec.runtime.handler\n" + pythonHandler,
@@ -296,9 +319,35 @@ var runtimeRefusals = []refusal{{
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = strings.Repeat("a", 101) },
 	want:   "invalid value: " + strings.Repeat("a", 100) + "...: spec.runtime.handler\n" + pythonHandler,
 }, {
-	name:   "handler that is an application",
-	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "main:app" },
-	want:   "invalid value: main:app: spec.runtime.handler\n" + pythonHandler,
+	name:   "handler that is an application of more than one module",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "main:app:app" },
+	want:   "invalid value: main:app:app: spec.runtime.handler\n" + pythonHandler,
+}, {
+	name:   "handler that is an attribute of an application",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "main:app.handler" },
+	want:   "invalid value: main:app.handler: spec.runtime.handler\n" + pythonHandler,
+}, {
+	name:   "handler that is an application of no module",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = ":app" },
+	want:   "invalid value: :app: spec.runtime.handler\n" + pythonHandler,
+}, {
+	name:   "application that is not in Python",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Language, fn.Spec.Runtime.Handler = "nodejs", "index:app" },
+	want:   "invalid value: index:app: spec.runtime.handler\n" + anyHandler,
+}, {
+	name: "package that is not in Python",
+	change: func(fn *LambdaFunction) {
+		fn.Spec.Runtime.Language, fn.Spec.Runtime.Handler = "nodejs", "lib.index.handler"
+	},
+	want: "invalid value: lib.index.handler: spec.runtime.handler\n" + anyHandler,
+}, {
+	name:   "handler with two dots beside each other",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "pkg..handler" },
+	want:   "invalid value: pkg..handler: spec.runtime.handler\n" + pythonHandler,
+}, {
+	name:   "handler with a line feed at its end",
+	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "main.handler\n" },
+	want:   "invalid value: main.handler\n: spec.runtime.handler\n" + pythonHandler,
 }, {
 	name:   "handler that begins with a digit",
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "1main.handler" },
@@ -481,13 +530,12 @@ var eventingRefusals = []refusal{{
 	want: "expected 0 <= -1 <= 9223372036854775807: spec.eventing.dlq.messageTTL\n" +
 		"expected 0 <= -2 <= 9223372036854775807: spec.eventing.dlq.maxLength\n" +
 		"expected 0 <= 101 <= 100: spec.eventing.dlq.retryMaxAttempts\n" +
-		"expected 1 <= -1 <= 2147483647: spec.eventing.rabbitmq.prefetchCount\n" +
-		"expected 1 <= 0 <= 2147483647: spec.eventing.rabbitmq.parallelism",
+		"expected 1 <= -1 <= 1000: spec.eventing.rabbitmq.prefetchCount\n" +
+		"expected 1 <= 0 <= 1000: spec.eventing.rabbitmq.parallelism",
 }, {
 	name:   "trigger without a broker",
 	change: func(fn *LambdaFunction) { fn.Spec.Triggers = []TriggerSpec{{}} },
-	want: "missing field(s): spec.triggers[0].broker\n" +
-		"triggers are stored and have no effect yet: no Trigger is made for the function: spec.triggers",
+	want:   "missing field(s): spec.triggers[0].broker",
 }, {
 	name: "observability out of bounds",
 	change: func(fn *LambdaFunction) {
@@ -496,8 +544,7 @@ var eventingRefusals = []refusal{{
 		}
 	},
 	want: "expected 1 <= 65536 <= 65535: spec.observability.metrics.port\n" +
-		"invalid value: NaN: spec.observability.tracing.samplingRate\nwrite a number from 0 to 1 in quotes\n" +
-		"observability is stored and has no effect yet: spec.observability",
+		"invalid value: NaN: spec.observability.tracing.samplingRate\nwrite a number from 0 to 1 in quotes",
 }}
 
 var envRefusals = []refusal{{
@@ -550,6 +597,22 @@ var envRefusals = []refusal{{
 	change: withEnvFrom(corev1.EnvFromSource{SecretRef: secretRef("")}),
 	want:   "missing field(s): spec.envFrom[0].secretRef.name",
 }, {
+	name:   "Secret and key that are no names",
+	change: withValueFrom(corev1.EnvVarSource{SecretKeyRef: secretKey("My Secret", "a/b")}),
+	want: "invalid value: My Secret: spec.env[0].valueFrom.secretKeyRef.name\n" + subdomain + "\n" +
+		"invalid value: a/b: spec.env[0].valueFrom.secretKeyRef.key\na valid config key must consist of alphanumeric characters, '-', '_' or '.' " +
+		"(e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+}, {
+	name:   "all of a Secret that is no name",
+	change: withEnvFrom(corev1.EnvFromSource{SecretRef: secretRef("My Secret")}),
+	want:   "invalid value: My Secret: spec.envFrom[0].secretRef.name\n" + subdomain,
+}, {
+	name:   "prefix that is no name",
+	change: withEnvFrom(corev1.EnvFromSource{ConfigMapRef: configMapRef("c"), Prefix: "1="}),
+	want: "invalid value: 1=: spec.envFrom[0].prefix\na valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', " +
+		"and must not start with a digit (e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', " +
+		"regex used for validation is '[-._a-zA-Z][-._a-zA-Z0-9]*')",
+}, {
 	name:   "all of a ConfigMap without a name",
 	change: withEnvFrom(corev1.EnvFromSource{ConfigMapRef: configMapRef("")}),
 	want:   "missing field(s): spec.envFrom[0].configMapRef.name",
@@ -559,6 +622,14 @@ func TestValidateLetsGo(t *testing.T) {
 	invalid := func() *LambdaFunction {
 		return validFunction(func(fn *LambdaFunction) { fn.Spec = LambdaFunctionSpec{} })
 	}
+	// Such annotations are refused wherever they come from, also from before they were.
+	privileged := func() *LambdaFunction {
+		return validFunction(func(fn *LambdaFunction) {
+			fn.Annotations = map[string]string{"lambda.knative.io/receiver-mode": "true"}
+		})
+	}
+	dying := privileged()
+	dying.DeletionTimestamp = &metav1.Time{Time: time.Unix(0, 0)}
 	deleting := invalid()
 	deleting.DeletionTimestamp = &metav1.Time{Time: time.Unix(0, 0)}
 	for _, tc := range []struct {
@@ -570,6 +641,12 @@ func TestValidateLetsGo(t *testing.T) {
 		{name: "create", ctx: apis.WithinCreate(context.Background()), fn: invalid(), want: false},
 		{name: "update", ctx: apis.WithinUpdate(context.Background(), invalid()), fn: invalid(), want: false},
 		{name: "delete", ctx: apis.WithinDelete(context.Background()), fn: invalid(), want: true},
+		{name: "update into what is refused", ctx: apis.WithinUpdate(context.Background(), validFunction(nil)), fn: invalid(), want: false},
+		{name: "update of what was refused", ctx: apis.WithinUpdate(context.Background(), invalid()), fn: validFunction(nil), want: true},
+		{name: "update of privilege", ctx: apis.WithinUpdate(context.Background(), privileged()), fn: privileged(), want: false},
+		{name: "update into privilege", ctx: apis.WithinUpdate(context.Background(), validFunction(nil)), fn: privileged(), want: false},
+		{name: "delete of privilege", ctx: apis.WithinDelete(context.Background()), fn: privileged(), want: true},
+		{name: "removal of a finalizer of privilege", ctx: apis.WithinUpdate(context.Background(), dying), fn: dying, want: true},
 		{name: "removal of a finalizer", ctx: apis.WithinUpdate(context.Background(), deleting), fn: deleting, want: true},
 		{name: "status", ctx: apis.WithinSubResourceUpdate(context.Background(), invalid(), "status"), fn: invalid(), want: true},
 	} {

@@ -43,15 +43,17 @@ type TracingSpec struct {
 	// +optional
 	Enabled *bool `json:"enabled,omitempty"`
 
-	// samplingRate is the share of calls that are traced, a number from 0 to 1 in quotes.
+	// samplingRate is the share of calls that are traced, a number from 0 to 1 in quotes. A call that is part of a trace
+	// is traced where its caller is. Default 1.
 	// +optional
 	SamplingRate string `json:"samplingRate,omitempty"`
 
-	// endpoint that takes OTLP, host:port.
+	// endpoint of a collector that takes OTLP, host:port: gRPC at port 4317, http/protobuf at others. Metrics are sent
+	// there, too. Without one nothing is sent.
 	// +optional
 	Endpoint string `json:"endpoint,omitempty"`
 
-	// propagation is w3c, b3 or jaeger.
+	// propagation is how callers say which trace a call is part of: w3c (default), b3 or jaeger.
 	// +optional
 	// +kubebuilder:validation:Enum=w3c;b3;jaeger
 	Propagation string `json:"propagation,omitempty"`
@@ -63,7 +65,7 @@ type TracingSpec struct {
 
 // MetricsSpec says what is measured.
 type MetricsSpec struct {
-	// enabled is false for no metrics. Absent is true.
+	// enabled is false for no metrics: none is sent, and none served. Absent is true.
 	// +optional
 	Enabled *bool `json:"enabled,omitempty"`
 
@@ -71,15 +73,16 @@ type MetricsSpec struct {
 	// +optional
 	Exemplars *bool `json:"exemplars,omitempty"`
 
-	// labels are further labels of all metrics.
+	// labels are further labels of all metrics. Those that metrics have themselves stay as they are.
 	// +optional
 	Labels map[string]string `json:"labels,omitempty"`
 
-	// path that the metrics are served at.
+	// path that the metrics are served at. Default /metrics.
 	// +optional
 	Path string `json:"path,omitempty"`
 
-	// port that the metrics are served at.
+	// port that the metrics are served at, besides the function's own. Knative's are taken: 8008, 8012, 8013, 8022, 9090
+	// and 9091.
 	// +optional
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:XIntOrString
@@ -88,7 +91,7 @@ type MetricsSpec struct {
 
 // LoggingSpec says what is logged, and how.
 type LoggingSpec struct {
-	// level is debug, info, warn or error.
+	// level is debug, info, warn or error: what is below it is not logged. Default info.
 	// +optional
 	// +kubebuilder:validation:Enum=debug;info;warn;error
 	Level string `json:"level,omitempty"`
@@ -97,7 +100,7 @@ type LoggingSpec struct {
 	// +optional
 	TraceContext *bool `json:"traceContext,omitempty"`
 
-	// format is json or text.
+	// format is json (default) or text.
 	// +optional
 	// +kubebuilder:validation:Enum=json;text
 	Format string `json:"format,omitempty"`
@@ -113,11 +116,12 @@ type LogfireSpec struct {
 	// +optional
 	Enabled *bool `json:"enabled,omitempty"`
 
-	// tokenSecretRef is the key of a Secret of the function's namespace with the token.
+	// tokenSecretRef is the key of a Secret of the function's namespace with the token. The function has it as
+	// LOGFIRE_TOKEN.
 	// +optional
 	TokenSecretRef *corev1.SecretKeySelector `json:"tokenSecretRef,omitempty"`
 
-	// directExport sends without the cluster's collector in between.
+	// directExport sends to Logfire without the cluster's collector in between; it goes before tracing.endpoint.
 	// +optional
 	DirectExport *bool `json:"directExport,omitempty"`
 }

@@ -114,6 +114,10 @@ func (s *InlineSource) validate() (errs *apis.FieldError) {
 	if s.Code == "" && len(s.Files) == 0 {
 		errs = errs.Also(apis.ErrMissingOneOf("code", "files"))
 	}
+	if strings.HasPrefix(strings.TrimSpace(s.Dependencies), "[") {
+		// No list of any language begins with it.
+		errs = errs.Also(apis.ErrGeneric("write the text of a requirements.txt, package.json or go.mod, or an object of names and versions", "dependencies"))
+	}
 	size := len(s.Code) + len(s.Dependencies)
 	for _, file := range slices.Sorted(maps.Keys(s.Files)) {
 		size += len(file) + len(s.Files[file])
@@ -299,6 +303,8 @@ func (s *ImageSource) validate() (errs *apis.FieldError) {
 		errs = errs.Also(apis.ErrInvalidValue(shorten(s.Digest), "digest", "write sha256: and 64 lower-case hexadecimal digits"))
 	}
 	switch port := *s.Port; {
+	case validateWhole(port, "port") != nil:
+		errs = errs.Also(validateWhole(port, "port"))
 	case port < 1 || port > 65535:
 		errs = errs.Also(apis.ErrOutOfBoundsValue(port, 1, 65535, "port"))
 	case slices.Contains(knativePorts, port):

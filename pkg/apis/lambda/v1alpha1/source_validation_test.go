@@ -330,6 +330,53 @@ func TestValidateRefusesSources(t *testing.T) {
 	}
 }
 
+// TestValidateRefusesShellCharacters holds that no field that names a source or a handler takes what means something to a
+// shell, at its beginning, within, and at its end, and says where and what to do.
+func TestValidateRefusesShellCharacters(t *testing.T) {
+	for field, tc := range map[string]struct {
+		with   func(value string) func(*LambdaFunction)
+		format string
+		// takes are those that the field may have.
+		takes string
+	}{
+		"spec.source.git.url":        {withGitURL, "https://git.example.com/org@repo", ""},
+		"spec.source.git.ref":        {func(v string) func(*LambdaFunction) { return withGit(func(s *GitSource) { s.Ref = v }) }, "feature@branch", ""},
+		"spec.source.git.path":       {func(v string) func(*LambdaFunction) { return withGit(func(s *GitSource) { s.Path = v }) }, "functions@hello", ""},
+		"spec.source.s3.endpoint":    {func(v string) func(*LambdaFunction) { return withS3(func(s *S3Source) { s.Endpoint = v }) }, "s3@example.com", ""},
+		"spec.source.minio.endpoint": {func(v string) func(*LambdaFunction) { return withMinIO(func(s *MinIOSource) { s.Endpoint = v }) }, "http://s3@example.com:9000", ""},
+		"spec.source.gcs.endpoint":   {func(v string) func(*LambdaFunction) { return withGCS(func(s *GCSSource) { s.Endpoint = v }) }, "gcs@example.com", ""},
+		"spec.source.s3.bucket":      {func(v string) func(*LambdaFunction) { return withS3(func(s *S3Source) { s.Bucket = v }) }, "func@tions", ""},
+		"spec.source.minio.bucket":   {func(v string) func(*LambdaFunction) { return withMinIO(func(s *MinIOSource) { s.Bucket = v }) }, "func@tions", ""},
+		"spec.source.gcs.bucket":     {func(v string) func(*LambdaFunction) { return withGCS(func(s *GCSSource) { s.Bucket = v }) }, "func@tions", ""},
+		"spec.source.s3.key":         {func(v string) func(*LambdaFunction) { return withS3(func(s *S3Source) { s.Key = v }) }, "hello@zip", "()!*"},
+		"spec.source.minio.key":      {func(v string) func(*LambdaFunction) { return withMinIO(func(s *MinIOSource) { s.Key = v }) }, "hello@zip", "()!*"},
+		"spec.source.gcs.key":        {func(v string) func(*LambdaFunction) { return withGCS(func(s *GCSSource) { s.Key = v }) }, "hello@zip", "()!*"},
+		"spec.runtime.handler":       {func(v string) func(*LambdaFunction) { return func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = v } }, "main@handler", ""},
+		"spec.runtime.version":       {func(v string) func(*LambdaFunction) { return func(fn *LambdaFunction) { fn.Spec.Runtime.Version = v } }, "3@13", ""},
+		"spec.build.registry":        {func(v string) func(*LambdaFunction) { return func(fn *LambdaFunction) { fn.Spec.Build.Registry = v } }, "ghcr.io/acme@b", ""},
+		"spec.build.repository":      {func(v string) func(*LambdaFunction) { return func(fn *LambdaFunction) { fn.Spec.Build.Repository = v } }, "acme@b", ""},
+		"spec.build.tag":             {func(v string) func(*LambdaFunction) { return func(fn *LambdaFunction) { fn.Spec.Build.Tag = v } }, "v@1", ""},
+		"spec.source.image.repository": {
+			func(v string) func(*LambdaFunction) { return withImage(func(s *ImageSource) { s.Repository = v }) }, "ghcr.io/acme@b", "",
+		},
+	} {
+		for _, c := range ";&|$`(){}[]<>!#*?~\n\r\\" {
+			before, after, _ := strings.Cut(tc.format, "@")
+			for _, value := range []string{string(c) + before + after, before + string(c) + after, before + after + string(c)} {
+				err := validFunction(tc.with(value)).Validate(apis.WithinCreate(t.Context())).Filter(apis.ErrorLevel)
+				switch {
+				case strings.ContainsRune(tc.takes, c):
+					if err != nil {
+						t.Errorf("%s: Validate() of %q = %v", field, value, err)
+					}
+				case err == nil || strings.Count(err.Error(), "spec.") != 1 || !strings.Contains(err.Error(), ": "+field+"\n"):
+					t.Errorf("%s: Validate() of %q = %v, want a refusal of the field with what to do", field, value, err)
+				}
+			}
+		}
+	}
+}
+
 // blockedHosts are written in all the ways that something may take for a place that no source is in.
 var blockedHosts = []string{
 	"127.0.0.1", "127.255.255.254", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "017700000001",
