@@ -19,6 +19,7 @@ package lambdafunction
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -38,18 +39,20 @@ import (
 func (r *Reconciler) reconcileBuild(ctx context.Context, fn *v1alpha1.LambdaFunction, build *resources.Build) error {
 	built := fn.Status.Built(build.Key())
 	if built {
-		// The TaskRun may be gone by now: what it made is not.
+		// The TaskRun may be gone by now: what it made is not. Nodes may have to pull it from elsewhere by now.
+		_, digest, _ := strings.Cut(fn.Status.BuildStatus.ImageURI, "@")
+		fn.Status.BuildStatus.ImageURI = build.ImageURI(digest)
 		fn.Status.MarkBuildReady()
 	} else {
 		// Whatever fails from here on, what an older spec left behind must not be taken for this one's.
 		fn.Status.MarkBuildRunning(v1alpha1.ReasonBuildPending, "The TaskRun is being made.")
 	}
-	if err := r.retireBuilds(ctx, fn, names.Build(fn, build.Key())); err != nil || built {
+	if err := r.retireBuilds(ctx, fn, names.Build(fn, build.Key()), built); err != nil || built {
 		return err
 	}
 	desired := resources.MakeTaskRun(fn, build, config.FromContextOrDefaults(ctx).Build)
 	taskRun, err := r.taskRun(ctx, fn, build, desired)
-	if err != nil {
+	if taskRun == nil || err != nil {
 		return err
 	}
 	if outdated(taskRun, desired) {
@@ -64,12 +67,17 @@ func (r *Reconciler) reconcileBuild(ctx context.Context, fn *v1alpha1.LambdaFunc
 	return r.retryBuild(ctx, fn, taskRun)
 }
 
-// taskRun returns the TaskRun of the build, made where it was not there. Its name is that of the build key, so that
-// no restart and no second controller can make another.
+// taskRun returns the TaskRun of the build, made where it was not there, or nil where it has to wait. Its name is that of
+// the build key, so that no restart and no second controller can make another.
 func (r *Reconciler) taskRun(ctx context.Context, fn *v1alpha1.LambdaFunction, build *resources.Build, desired *tektonv1.TaskRun) (*tektonv1.TaskRun, error) {
 	name := desired.Name
 	taskRun, err := r.taskRunLister.TaskRuns(fn.Namespace).Get(name)
 	if apierrs.IsNotFound(err) {
+		if pod, err := r.podLister.Pods(fn.Namespace).Get(names.BuildPod(name)); err == nil && metav1.GetControllerOf(pod) != nil {
+			// Its end is heard of. Tekton would take it for the pod of the new TaskRun, and that for one that has failed.
+			fn.Status.MarkBuildRunning(v1alpha1.ReasonBuildPending, fmt.Sprintf("The pod of the TaskRun %q before is going away.", name))
+			return nil, nil
+		}
 		taskRun, err = r.createTaskRun(ctx, fn, build, desired)
 	}
 	if err != nil {

@@ -51,7 +51,33 @@ func (r *Reconciler) propagateTaskRun(ctx context.Context, fn *v1alpha1.LambdaFu
 	case succeeded.GetReason() == string(tektonv1.TaskRunReasonRunning):
 		fn.Status.MarkBuildRunning(v1alpha1.ReasonBuildRunning, fmt.Sprintf("TaskRun %q is building the image.", taskRun.Name))
 	default:
-		fn.Status.MarkBuildRunning(v1alpha1.ReasonBuildPending, fmt.Sprintf("The pod of TaskRun %q has not started.", taskRun.Name))
+		fn.Status.MarkBuildRunning(whyPending(taskRun))
+	}
+}
+
+// The reasons of Tekton for a pod that waits for room, from its package pkg/pod.
+const (
+	tektonQuotaExceeded      = "ExceededResourceQuota"
+	tektonNodesExceeded      = "ExceededNodeResources"
+	tektonPodNotStarted      = "Pending"
+	podUnschedulableByTekton = `"PodScheduled":"False"`
+)
+
+// whyPending returns the reason and the message of a build whose pod has not started.
+func whyPending(taskRun *tektonv1.TaskRun) (reason, message string) {
+	succeeded := taskRun.Status.GetCondition(apis.ConditionSucceeded)
+	unschedulable := succeeded.GetReason() == tektonNodesExceeded ||
+		succeeded.GetReason() == tektonPodNotStarted && strings.Contains(succeeded.GetMessage(), podUnschedulableByTekton)
+	switch {
+	case succeeded.GetReason() == tektonQuotaExceeded:
+		return v1alpha1.ReasonBuildQuotaExceeded, fmt.Sprintf(
+			"A quota of namespace %q leaves no room for the build: raise it, or lower cpu-request and memory-request in ConfigMap config-build. %s",
+			taskRun.Namespace, succeeded.GetMessage())
+	case unschedulable:
+		return v1alpha1.ReasonBuildUnschedulable, fmt.Sprintf(
+			"No node has room for the build: add one, or lower cpu-request and memory-request in ConfigMap config-build. %s", succeeded.GetMessage())
+	default:
+		return v1alpha1.ReasonBuildPending, fmt.Sprintf("The pod of TaskRun %q has not started.", taskRun.Name)
 	}
 }
 
@@ -67,7 +93,7 @@ func propagateImage(fn *v1alpha1.LambdaFunction, build *resources.Build, taskRun
 			"TaskRun %q succeeded and has no result %s: is kaniko-image in ConfigMap config-build Kaniko's?", taskRun.Name, resources.ResultImageDigest))
 		return
 	}
-	fn.Status.BuildStatus.ImageURI = build.Repository + "@" + digest
+	fn.Status.BuildStatus.ImageURI = build.ImageURI(digest)
 	fn.Status.BuildStatus.SourceRevision = result(taskRun, resources.ResultSourceRevision)
 	fn.Status.MarkBuildReady()
 }

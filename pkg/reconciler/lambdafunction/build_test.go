@@ -30,6 +30,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgotesting "k8s.io/client-go/testing"
+	"knative.dev/pkg/kmeta"
 	rtesting "knative.dev/pkg/reconciler/testing"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
@@ -174,6 +175,19 @@ func buildRows() rtesting.TableTest {
 		WantEvents:        notOwnedEvent,
 		WantStatusUpdates: notOwned,
 	}, {
+		Name:    "TaskRun deleted by hand, and its pod is still going away",
+		Key:     key,
+		Objects: []runtime.Object{function(), planOf(function()), podOf(taskRunOf(function()))},
+		WantStatusUpdates: statusUpdate(function(WithObserved(1), WithSourceReady,
+			WithBuildRunning(v1alpha1.ReasonBuildPending, fmt.Sprintf("The pod of the TaskRun %q before is going away.", name)), WithWaitingForBuild, summarized)),
+	}, {
+		Name:              "TaskRun deleted by hand, and its pod was left to nobody",
+		Key:               key,
+		Objects:           []runtime.Object{function(), planOf(function()), Change(podOf(taskRunOf(function())), func(pod *corev1.Pod) { pod.OwnerReferences = nil })},
+		WantCreates:       []runtime.Object{taskRunOf(function())},
+		WantEvents:        []string{normal("Created", "Created TaskRun %q", name)},
+		WantStatusUpdates: statusUpdate(function(building(v1alpha1.ReasonQueued, placeOne))),
+	}, {
 		Name: "pod that has no node yet",
 		Key:  key,
 		Objects: []runtime.Object{
@@ -182,13 +196,32 @@ func buildRows() rtesting.TableTest {
 		},
 		WantStatusUpdates: pending,
 	}, {
-		Name: "pod that does not fit a node",
+		Name: "pod that fits no node",
 		Key:  key,
 		Objects: []runtime.Object{
 			function(), planOf(function()),
-			taskRunOf(function(), WithTaskRunStarted(began), WithTaskRunOngoing("ExceededNodeResources"), WithTaskRunPod),
+			taskRunOf(function(), WithTaskRunStarted(began), WithTaskRunWaiting("ExceededNodeResources", "100% full"), WithTaskRunPod),
 		},
-		WantStatusUpdates: pending,
+		WantStatusUpdates: statusUpdate(function(waitingForRoom(v1alpha1.ReasonBuildUnschedulable,
+			"No node has room for the build: add one, or lower cpu-request and memory-request in ConfigMap config-build. 100% full"))),
+	}, {
+		Name: "pod that fits no node, as Tekton says before it is sure",
+		Key:  key,
+		Objects: []runtime.Object{
+			function(), planOf(function()),
+			taskRunOf(function(), WithTaskRunStarted(began), WithTaskRunWaiting("Pending", `pod status "PodScheduled":"False"; message: "full"`), WithTaskRunPod),
+		},
+		WantStatusUpdates: statusUpdate(function(waitingForRoom(v1alpha1.ReasonBuildUnschedulable,
+			`No node has room for the build: add one, or lower cpu-request and memory-request in ConfigMap config-build. pod status "PodScheduled":"False"; message: "full"`))),
+	}, {
+		Name: "pod that a quota forbids",
+		Key:  key,
+		Objects: []runtime.Object{
+			function(), planOf(function()),
+			taskRunOf(function(), WithTaskRunStarted(began), WithTaskRunWaiting("ExceededResourceQuota", "exceeded quota: small")),
+		},
+		WantStatusUpdates: statusUpdate(function(waitingForRoom(v1alpha1.ReasonBuildQuotaExceeded,
+			`A quota of namespace "default" leaves no room for the build: raise it, or lower cpu-request and memory-request in ConfigMap config-build. exceeded quota: small`))),
 	}, {
 		Name:              "running",
 		Key:               key,
@@ -272,6 +305,13 @@ func failureRows() rtesting.TableTest {
 			WithTaskRunResult(resources.ResultFailure, `{"reason":"SourceTooLarge","message":"100% too large"}`),
 		},
 		reason: "SourceTooLarge", message: "100% too large",
+	}, {
+		name: "the registry's Secret is of no use",
+		taskRun: []TaskRunOption{
+			failed("Failed", ""), WithTaskRunStep("fetch", 3),
+			WithTaskRunResult(resources.ResultFailure, `{"reason":"SecretInvalid","message":"the Secret \"login\" is not there."}`),
+		},
+		reason: "SecretInvalid", message: `the Secret "login" is not there` + next,
 	}, {
 		name: "the source is refused in words that are not ours",
 		taskRun: []TaskRunOption{
@@ -437,6 +477,24 @@ func logRows(next string) (rows rtesting.TableTest) {
 }
 
 // failedBuild is a function whose TaskRun failed.
+// podOf is the pod of a TaskRun.
+func podOf(taskRun *tektonv1.TaskRun) *corev1.Pod {
+	pod := Pod(function(), "", "", corev1.ContainerStatus{})
+	pod.Name = taskRun.Name + "-pod"
+	pod.OwnerReferences = []metav1.OwnerReference{*kmeta.NewControllerRef(taskRun)}
+	return pod
+}
+
+// waitingForRoom is a build whose pod is not there yet, and says why.
+func waitingForRoom(reason, message string) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) {
+		building(reason, podNotStarted)(fn)
+		startedAt(began)(fn)
+		WithBuildRunning(reason, message)(fn)
+		summarized(fn)
+	}
+}
+
 func failedBuild(reason, message string) FunctionOption {
 	return func(fn *v1alpha1.LambdaFunction) {
 		begun(fn)

@@ -23,11 +23,16 @@ import (
 	taskruninformer "github.com/tektoncd/pipeline/pkg/client/injection/informers/pipeline/v1/taskrun/filtered"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
+	eventingclient "knative.dev/eventing/pkg/client/injection/client"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	configmapinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/configmap/filtered"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
+	accountinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/serviceaccount/filtered"
+	roleinformer "knative.dev/pkg/client/injection/kube/informers/rbac/v1/role/filtered"
+	bindinginformer "knative.dev/pkg/client/injection/kube/informers/rbac/v1/rolebinding/filtered"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
+	"knative.dev/pkg/injection/clients/dynamicclient"
 	"knative.dev/pkg/logging"
 	servingclient "knative.dev/serving/pkg/client/injection/client"
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered"
@@ -37,17 +42,31 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdafunctioninformer "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/informers/lambda/v1alpha1/lambdafunction"
 	lambdafunctionreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdafunction"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 )
 
+// workers is how many functions are looked at at once. Most of the time of one is waiting for the API server and for the
+// webhooks of Knative and Tekton that it asks.
+const workers = 10
+
 // NewController returns the controller of LambdaFunctions. The context needs the filtered informers' selector
-// resources.ManagedSelector for ConfigMaps, Pods, TaskRuns and Knative Services.
+// resources.ManagedSelector for Kubernetes' own kinds, TaskRuns and Knative Services.
 func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl {
+	return newController(ctx, cmw, watchKinds)
+}
+
+// newController has the kinds of Knative Eventing watched by watch, which is told what their objects wake, and what is
+// to be done when a kind comes or goes.
+func newController(ctx context.Context, cmw configmap.Watcher,
+	watch func(ctx context.Context, handler func(eventing.Kind) cache.ResourceEventHandler, changed func()) eventing.Kinds,
+) *controller.Impl {
 	functionInformer := lambdafunctioninformer.Get(ctx)
 	configMapInformer := configmapinformer.Get(ctx, resources.ManagedSelector)
 	podInformer := podinformer.Get(ctx, resources.ManagedSelector)
 	taskRunInformer := taskruninformer.Get(ctx, resources.ManagedSelector)
 	serviceInformer := serviceinformer.Get(ctx, resources.ManagedSelector)
+	wiring := newEventing(ctx)
 
 	r := &Reconciler{
 		kube:            kubeclient.Get(ctx),
@@ -57,6 +76,7 @@ func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl 
 		podLister:       podInformer.Lister(),
 		taskRunLister:   taskRunInformer.Lister(),
 		serviceLister:   serviceInformer.Lister(),
+		eventing:        wiring,
 		clock:           clock.RealClock{},
 		podLog:          newPodLog(kubeclient.Get(ctx)),
 	}
@@ -65,7 +85,7 @@ func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl 
 		resync := func(string, any) { impl.GlobalResync(functionInformer.Informer()) }
 		store := config.NewStore(logging.FromContext(ctx).Named("config-store"), resync)
 		store.WatchConfigs(cmw)
-		return controller.Options{ConfigStore: store}
+		return controller.Options{ConfigStore: store, Concurrency: workers}
 	})
 	r.enqueueAfter = impl.EnqueueAfter
 
@@ -78,7 +98,30 @@ func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl 
 	taskRunInformer.Informer().AddEventHandler(children)
 	taskRunInformer.Informer().AddEventHandler(turns(func() { enqueueNext(taskRunInformer.Lister(), impl.EnqueueControllerOf) }))
 	serviceInformer.Informer().AddEventHandler(children)
+	accountinformer.Get(ctx, resources.ManagedSelector).Informer().AddEventHandler(children)
+	roleinformer.Get(ctx, resources.ManagedSelector).Informer().AddEventHandler(children)
+	bindinginformer.Get(ctx, resources.ManagedSelector).Informer().AddEventHandler(children)
 	// A pod is owned by a ReplicaSet or a TaskRun: its label names the function.
 	podInformer.Informer().AddEventHandler(controller.HandleAll(impl.EnqueueLabelOfNamespaceScopedResource("", lambda.FunctionLabelKey)))
+	shared := controller.HandleAll(func(object any) { enqueueUsers(functionInformer.Lister(), object, impl.Enqueue) })
+	wiring.Kinds = watch(ctx, func(kind eventing.Kind) cache.ResourceEventHandler {
+		if kind == eventing.Brokers || kind == eventing.RabbitMQConfigs {
+			return shared
+		}
+		return children
+	}, func() { impl.GlobalResync(functionInformer.Informer()) })
 	return impl
+}
+
+// newEventing returns what wires functions, but for the kinds that the cluster has.
+func newEventing(ctx context.Context) *eventing.Reconciler {
+	return &eventing.Reconciler{
+		Eventing:        eventingclient.Get(ctx),
+		Dynamic:         dynamicclient.Get(ctx),
+		Kube:            kubeclient.Get(ctx),
+		ServiceAccounts: accountinformer.Get(ctx, resources.ManagedSelector).Informer().GetIndexer(),
+		Roles:           roleinformer.Get(ctx, resources.ManagedSelector).Informer().GetIndexer(),
+		RoleBindings:    bindinginformer.Get(ctx, resources.ManagedSelector).Informer().GetIndexer(),
+		Clock:           clock.RealClock{},
+	}
 }

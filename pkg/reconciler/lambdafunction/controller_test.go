@@ -28,13 +28,20 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	eventingv1 "knative.dev/eventing/pkg/apis/eventing/v1"
+	_ "knative.dev/eventing/pkg/client/injection/client/fake"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	_ "knative.dev/pkg/client/injection/kube/informers/core/v1/configmap/filtered/fake"
 	_ "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered/fake"
+	_ "knative.dev/pkg/client/injection/kube/informers/core/v1/serviceaccount/filtered/fake"
 	kubefactory "knative.dev/pkg/client/injection/kube/informers/factory/filtered"
 	_ "knative.dev/pkg/client/injection/kube/informers/factory/filtered/fake"
+	_ "knative.dev/pkg/client/injection/kube/informers/rbac/v1/role/filtered/fake"
+	_ "knative.dev/pkg/client/injection/kube/informers/rbac/v1/rolebinding/filtered/fake"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
+	_ "knative.dev/pkg/injection/clients/dynamicclient/fake"
 	rtesting "knative.dev/pkg/reconciler/testing"
 	servingclient "knative.dev/serving/pkg/client/injection/client"
 	servingfactory "knative.dev/serving/pkg/client/injection/informers/factory/filtered"
@@ -44,6 +51,8 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	lambdaclient "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/client"
 	_ "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/informers/lambda/v1alpha1/lambdafunction/fake"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing/wiring"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
@@ -58,7 +67,14 @@ func withSelectors(ctx context.Context) context.Context {
 func TestNewController(t *testing.T) {
 	ctx, cancel, informers := rtesting.SetupFakeContextWithCancel(t, withSelectors)
 	configMaps := &configmap.ManualWatcher{Namespace: "knative-lambda"}
-	impl := NewController(ctx, configMaps)
+	var (
+		handler func(eventing.Kind) cache.ResourceEventHandler
+		changed func()
+	)
+	impl := newController(ctx, configMaps, func(_ context.Context, h func(eventing.Kind) cache.ResourceEventHandler, c func()) eventing.Kinds {
+		handler, changed = h, c
+		return nil
+	})
 	wait, err := rtesting.RunAndSyncInformers(ctx, informers...)
 	if err != nil {
 		t.Fatal("RunAndSyncInformers() =", err)
@@ -71,6 +87,7 @@ func TestNewController(t *testing.T) {
 
 	fn := function()
 	create := metav1.CreateOptions{}
+	managed, source := resources.FunctionLabels(fn), &wiring.APISource{Name: "hello-api-source"}
 	for _, tc := range []struct {
 		name   string
 		change func() error
@@ -111,6 +128,63 @@ func TestNewController(t *testing.T) {
 		change: func() error {
 			_, err := kubeclient.Get(ctx).CoreV1().Pods(fn.Namespace).Create(ctx, Pod(fn, "hello-00001", "a"), create)
 			return err
+		},
+	}, {
+		name: "ServiceAccount",
+		change: func() error {
+			_, err := kubeclient.Get(ctx).CoreV1().ServiceAccounts(fn.Namespace).Create(ctx, wiring.MakeServiceAccount(fn, managed, source), create)
+			return err
+		},
+	}, {
+		name: "Role",
+		change: func() error {
+			_, err := kubeclient.Get(ctx).RbacV1().Roles(fn.Namespace).Create(ctx, wiring.MakeRole(fn, managed, source), create)
+			return err
+		},
+	}, {
+		name: "RoleBinding",
+		change: func() error {
+			_, err := kubeclient.Get(ctx).RbacV1().RoleBindings(fn.Namespace).Create(ctx, wiring.MakeRoleBinding(fn, managed, source), create)
+			return err
+		},
+	}, {
+		name: "Trigger, and before it one of somebody else",
+		change: func() error {
+			handler(eventing.Triggers).OnAdd(triggerOf(LambdaFunction("other", "default"), 0, WithoutOwner[*eventingv1.Trigger]), false)
+			handler(eventing.Triggers).OnAdd(triggerOf(fn, 0), false)
+			return nil
+		},
+	}, {
+		name: "PingSource",
+		change: func() error {
+			handler(eventing.PingSources).OnAdd(wiring.MakePingSource(fn, managed, &wiring.Schedule{Name: "s"}), false)
+			return nil
+		},
+	}, {
+		name: "Broker",
+		change: func() error {
+			handler(eventing.Brokers).OnAdd(brokerOf(fn), false)
+			return nil
+		},
+	}, {
+		name: "settings of a Broker that are gone",
+		change: func() error {
+			handler(eventing.RabbitMQConfigs).OnDelete(cache.DeletedFinalStateUnknown{Obj: settingsOf(fn)})
+			return nil
+		},
+	}, {
+		name: "a kind that came or went",
+		change: func() error {
+			changed()
+			return nil
+		},
+	}, {
+		name: "config-eventing",
+		change: func() error {
+			configMaps.OnChange(&corev1.ConfigMap{
+				ObjectMeta: metav1.ObjectMeta{Name: config.EventingConfigName, Namespace: configMaps.Namespace},
+			})
+			return nil
 		},
 	}, {
 		name: "config-build",

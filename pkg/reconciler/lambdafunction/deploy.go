@@ -62,14 +62,7 @@ func (r *Reconciler) reconcileService(ctx context.Context, fn *v1alpha1.LambdaFu
 	if !fn.Status.Starting(service) {
 		return nil
 	}
-	failure, err := r.startFailure(fn, service.Status.LatestCreatedRevisionName)
-	if err != nil {
-		return err
-	}
-	if failure != "" {
-		fn.Status.MarkRevisionFailed(failure)
-	}
-	return nil
+	return r.explainStart(fn, service.Status.LatestCreatedRevisionName)
 }
 
 func (r *Reconciler) createService(ctx context.Context, fn *v1alpha1.LambdaFunction, image string) (*servingv1.Service, error) {

@@ -115,24 +115,29 @@ var causes = []struct {
 	v1alpha1.ReasonDependencyNotFound, "A dependency cannot be installed: check its name and version.",
 	regexp.MustCompile(`(?m)^(?:ERROR: (?:No matching distribution found|Could not find a version|Cannot install|ResolutionImpossible).*` +
 		`|npm (?:error|ERR!) (?:404 |notarget |code (?:ERESOLVE|EUSAGE)).*` +
-		`|go: .*(?:unknown revision|404 Not Found|invalid version|no matching versions|missing go\.sum|updates to go\.mod|cannot find module).*)$`),
+		`|go: .*(?:unknown revision|40[34] (?:Forbidden|Not Found)|does not contain package|invalid version|no matching versions|missing go\.sum|updates to go\.mod|cannot find module).*)$`),
 }, {
-	v1alpha1.ReasonRegistryCertificateInvalid, "Nobody who is trusted vouches for the registry.",
+	v1alpha1.ReasonRegistryCertificateInvalid, "Nobody who is trusted vouches for the registry: put the certificate of its authority into " +
+		"key ca.crt of the Secret in spec.build.imagePullSecret, or into registry-ca of ConfigMap config-build.",
 	regexp.MustCompile(`(?m)^error (?:building|pushing) image: .*x509: .*$`),
 }, {
-	v1alpha1.ReasonRegistryDenied, "The registry does not let the build in: name a Secret with a login in " +
+	v1alpha1.ReasonRegistryDenied, "The registry does not let the build in: name a Secret with a login that may push there in " +
 		"spec.build.imagePullSecret, or in registry-secret of ConfigMap config-build.",
 	regexp.MustCompile(`(?m)^error (?:building|pushing) image: .*(?:status code 40[13]|UNAUTHORIZED|DENIED).*$`),
+}, {
+	v1alpha1.ReasonRepositoryNotFound, "The registry has no such repository, and makes none by itself: create it there.",
+	regexp.MustCompile(`(?m)^error pushing image: .*(?:NAME_UNKNOWN|status code 404).*$`),
 }, {
 	v1alpha1.ReasonBaseImageNotFound, "The base image is not there: check ConfigMap config-runtimes.",
 	regexp.MustCompile(`(?m)^error building image: .*(?:MANIFEST_UNKNOWN|NAME_UNKNOWN|status code 404).*$`),
 }, {
-	v1alpha1.ReasonRegistryUnavailable, "The registry speaks plain http: set spec.build.insecure, or insecure-registries in ConfigMap config-build.",
-	regexp.MustCompile(`(?m)^error (?:building|pushing) image: .*server gave HTTP response to HTTPS client.*$`),
-}, {
 	v1alpha1.ReasonRegistryUnavailable, "The registry does not answer as it should.",
 	regexp.MustCompile(`(?m)^error (?:building|pushing) image: .*(?:status code (?:429|5\d\d)|TOOMANYREQUESTS|connection refused` +
 		`|connection reset|no such host|i/o timeout|TLS handshake|EOF|no route to host).*$`),
+}, {
+	// It is said of each registry of plain http that fails for another cause: https is tried first.
+	v1alpha1.ReasonRegistryUnavailable, "The registry speaks plain http: set spec.build.insecure, or insecure-registries in ConfigMap config-build.",
+	regexp.MustCompile(`(?m)^error (?:building|pushing) image: .*server gave HTTP response to HTTPS client.*$`),
 }}
 
 // causeOf returns what the log of a step says, or nothing.

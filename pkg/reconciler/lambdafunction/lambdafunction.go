@@ -15,7 +15,7 @@ limitations under the License.
 */
 
 // Package lambdafunction reconciles LambdaFunctions: source to build plan, build plan to image, image to Knative
-// Service.
+// Service, and Knative Service to events.
 package lambdafunction
 
 import (
@@ -36,6 +36,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdafunctionreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdafunction"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
 )
@@ -51,6 +52,9 @@ type Reconciler struct {
 	podLister       corev1listers.PodLister
 	taskRunLister   tektonlisters.TaskRunLister
 	serviceLister   servinglisters.ServiceLister
+
+	// eventing wires functions to Knative Eventing, where that is installed.
+	eventing *eventing.Reconciler
 
 	clock clock.PassiveClock
 	// enqueueAfter has the function reconciled again after a while.
@@ -69,14 +73,15 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, fn *v1alpha1.LambdaFunct
 	defer fn.Status.Summarize()
 
 	image, err := r.reconcileImage(ctx, fn)
-	return errors.Join(err, r.reconcileService(ctx, fn, image))
+	err = errors.Join(err, r.reconcileService(ctx, fn, image))
+	return errors.Join(err, r.reconcileEventing(ctx, fn))
 }
 
 // reconcileImage returns the image of the present spec, or "" as long as there is none.
 func (r *Reconciler) reconcileImage(ctx context.Context, fn *v1alpha1.LambdaFunction) (string, error) {
 	if ready := fn.Spec.Source.Image; fn.Spec.Source.Type == v1alpha1.SourceTypeImage && ready != nil {
 		fn.Status.MarkNothingToBuild()
-		return ready.Reference(), r.retireBuilds(ctx, fn, "")
+		return ready.Reference(), r.retireBuilds(ctx, fn, "", true)
 	}
 	build, err := planBuild(ctx, fn)
 	if build == nil || err != nil {

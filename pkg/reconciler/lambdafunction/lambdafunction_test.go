@@ -21,7 +21,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,13 +31,16 @@ import (
 	faketektonclient "github.com/tektoncd/pipeline/pkg/client/injection/client/fake"
 	corev1 "k8s.io/api/core/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgotesting "k8s.io/client-go/testing"
 	testclock "k8s.io/utils/clock/testing"
+	fakeeventingclient "knative.dev/eventing/pkg/client/injection/client/fake"
 	fakekubeclient "knative.dev/pkg/client/injection/kube/client/fake"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
+	fakedynamicclient "knative.dev/pkg/injection/clients/dynamicclient/fake"
 	"knative.dev/pkg/kmeta"
 	"knative.dev/pkg/logging"
 	rtesting "knative.dev/pkg/reconciler/testing"
@@ -46,6 +51,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	fakelambdaclient "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/client/fake"
 	lambdafunctionreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdafunction"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
@@ -241,6 +247,17 @@ func refuse(verb, resource string, err error) clientgotesting.ReactionFunc {
 	}
 }
 
+func refuseOnce(verb, resource string, err error) clientgotesting.ReactionFunc {
+	refused := false
+	return func(action clientgotesting.Action) (handled bool, ret runtime.Object, _ error) {
+		if refused || !action.Matches(verb, resource) {
+			return false, nil, nil
+		}
+		refused = true
+		return true, nil, err
+	}
+}
+
 func notFound(resource string) error {
 	return apierrs.NewNotFound(schema.GroupResource{Resource: resource}, "gone")
 }
@@ -278,7 +295,14 @@ func now(ctx context.Context) time.Time {
 }
 
 func newReconciler(ctx context.Context, listers *Listers, _ configmap.Watcher) controller.Reconciler {
+	clock := testclock.NewFakePassiveClock(now(ctx))
 	r := &Reconciler{
+		eventing: &eventing.Reconciler{
+			Kinds:    listers.Kinds(kindsOf(ctx)),
+			Eventing: fakeeventingclient.Get(ctx), Dynamic: fakedynamicclient.Get(ctx), Kube: fakekubeclient.Get(ctx),
+			ServiceAccounts: listers.ServiceAccounts(), Roles: listers.Roles(), RoleBindings: listers.RoleBindings(),
+			Clock: clock,
+		},
 		kube:            fakekubeclient.Get(ctx),
 		tekton:          faketektonclient.Get(ctx),
 		serving:         fakeservingclient.Get(ctx),
@@ -286,7 +310,7 @@ func newReconciler(ctx context.Context, listers *Listers, _ configmap.Watcher) c
 		podLister:       listers.PodLister(),
 		taskRunLister:   listers.TaskRunLister(),
 		serviceLister:   listers.ServiceLister(),
-		clock:           testclock.NewFakePassiveClock(now(ctx)),
+		clock:           clock,
 		enqueueAfter:    func(any, time.Duration) {},
 		podLog: func(context.Context, string, string, string) (string, error) {
 			if log, ok := ctx.Value(logKey{}).(string); ok {
@@ -305,6 +329,8 @@ func tables() map[string]rtesting.TableTest {
 		"key":      keyRows(),
 		"plan":     planRows(),
 		"build":    buildRows(),
+		"pull":     pullRows(),
+		"registry": registryRows(),
 		"failure":  failureRows(),
 		"retire":   retireRows(),
 		"queue":    queueRows(),
@@ -312,6 +338,10 @@ func tables() map[string]rtesting.TableTest {
 		"deploy":   deployRows(),
 		"service":  serviceRows(),
 		"starting": startingRows(),
+		"eventing": eventingRows(),
+		"brokers":  brokerRows(),
+		"triggers": triggerRows(),
+		"sources":  sourceRows(),
 	}
 }
 
@@ -369,9 +399,11 @@ func after(row rtesting.TableRow) []runtime.Object {
 	}
 	for _, deletion := range row.WantDeletes {
 		objects = slices.DeleteFunc(objects, func(object runtime.Object) bool {
-			_, isPlan := object.(*corev1.ConfigMap)
-			_, isTaskRun := object.(*tektonv1.TaskRun)
-			wanted := deletion.Resource.Resource == "configmaps" && isPlan || deletion.Resource.Resource == "taskruns" && isTaskRun
+			kind := reflect.TypeOf(object).Elem().Name()
+			if untyped, ok := object.(*unstructured.Unstructured); ok {
+				kind = untyped.GetKind()
+			}
+			wanted := deletion.Resource.Resource == strings.ToLower(kind)+"s"
 			return wanted && object.(kmeta.Accessor).GetName() == deletion.Name
 		})
 	}

@@ -22,6 +22,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -41,33 +42,93 @@ var hopeless = []string{
 	"CreateContainerConfigError", "CreateContainerError", "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "RunContainerError",
 }
 
-// startFailure returns why the Revision's pods do not start, or "". Knative tells that only when something else wakes
-// it, or when the progress deadline of ten minutes is over.
-func (r *Reconciler) startFailure(fn *v1alpha1.LambdaFunction, revision string) (string, error) {
+// answerPatience is how long a container may run without answering before the function says so.
+const answerPatience = 10 * time.Second
+
+// hindrance is what keeps a pod from being ready.
+type hindrance struct {
+	// failure is what does not pass by itself.
+	failure string
+	// reason and message are of what may pass.
+	reason, message string
+	// again is when to look again, where nobody will tell.
+	again time.Duration
+}
+
+// explainStart says why the Revision's pods are not ready, as soon as that is seen. Knative tells it only when something
+// else wakes it, or when the progress deadline of ten minutes is over.
+func (r *Reconciler) explainStart(fn *v1alpha1.LambdaFunction, revision string) error {
 	if revision == "" {
-		return "", nil
+		return nil
 	}
 	pods, err := r.podLister.Pods(fn.Namespace).List(labels.SelectorFromSet(
 		labels.Merge(resources.FunctionLabels(fn), labels.Set{serving.RevisionLabelKey: revision})))
 	if err != nil {
-		return "", fmt.Errorf("failed to list pods: %w", err)
+		return fmt.Errorf("failed to list pods: %w", err)
 	}
-	var failure string
+	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	var worst hindrance
 	for _, pod := range pods {
-		for i := range pod.Status.ContainerStatuses {
-			status := &pod.Status.ContainerStatuses[i]
-			if status.Name == queueProxy {
-				continue
-			}
-			if status.Ready {
-				return "", nil
-			}
-			if message := containerFailure(status); message != "" {
-				failure = message
-			}
+		if podConditionOf(pod, corev1.PodReady).Status == corev1.ConditionTrue {
+			return nil
+		}
+		if h := hindranceOf(fn, pod, r.clock.Now()); worst.failure == "" && h != (hindrance{}) {
+			worst = h
 		}
 	}
-	return failure, nil
+	switch {
+	case worst.failure != "":
+		fn.Status.MarkRevisionFailed(worst.failure)
+	case worst.reason != "":
+		fn.Status.MarkRevisionHindered(worst.reason, worst.message)
+	case worst.again > 0:
+		r.enqueueAfter(fn, worst.again)
+	}
+	return nil
+}
+
+func podConditionOf(pod *corev1.Pod, kind corev1.PodConditionType) corev1.PodCondition {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == kind {
+			return condition
+		}
+	}
+	return corev1.PodCondition{}
+}
+
+func hindranceOf(fn *v1alpha1.LambdaFunction, pod *corev1.Pod, now time.Time) hindrance {
+	if scheduled := podConditionOf(pod, corev1.PodScheduled); scheduled.Reason == corev1.PodReasonUnschedulable {
+		return hindrance{reason: v1alpha1.ReasonUnschedulable, message: fmt.Sprintf(
+			"No node has room for the function: lower spec.resources.requests, or add a node. %s", scheduled.Message)}
+	}
+	for i := range pod.Status.ContainerStatuses {
+		status := &pod.Status.ContainerStatuses[i]
+		if status.Name == queueProxy {
+			continue
+		}
+		if failure := containerFailure(status); failure != "" {
+			return hindrance{failure: failure}
+		}
+		if running := status.State.Running; running != nil {
+			return silence(fn, now.Sub(running.StartedAt.Time))
+		}
+	}
+	return hindrance{}
+}
+
+// silence is what a container tells by not answering.
+func silence(fn *v1alpha1.LambdaFunction, lasts time.Duration) hindrance {
+	if left := answerPatience - lasts; left > 0 {
+		return hindrance{again: left}
+	}
+	if image := fn.Spec.Source.Image; fn.Spec.Source.Type == v1alpha1.SourceTypeImage && image != nil {
+		return hindrance{reason: v1alpha1.ReasonNotAnswering, message: fmt.Sprintf(
+			"The container runs, and nothing in it listens at port %d: set spec.source.image.port to where it does.", ptr.Int32Value(image.Port))}
+	}
+	return hindrance{
+		reason:  v1alpha1.ReasonNotAnswering,
+		message: "The container runs, and is still loading the function's code: what its modules do when they are loaded takes long.",
+	}
 }
 
 func containerFailure(status *corev1.ContainerStatus) string {

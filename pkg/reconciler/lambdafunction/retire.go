@@ -20,7 +20,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
+	"time"
 
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
@@ -39,8 +41,9 @@ const superseded = "superseded by a newer build"
 // cancelPatch is how Tekton is told to end a TaskRun and its pod.
 const cancelPatch = `{"spec":{"status":"` + tektonv1.TaskRunSpecStatusCancelled + `","statusMessage":"` + superseded + `"}}`
 
-// retireBuilds cancels what builds an older spec, and deletes the oldest of the builds that ended.
-func (r *Reconciler) retireBuilds(ctx context.Context, fn *v1alpha1.LambdaFunction, current string) error {
+// retireBuilds cancels what builds an older spec, and deletes those of the builds that ended which are more or older than
+// ConfigMap config-build keeps. The current one stays, unless it has become old and its image is known.
+func (r *Reconciler) retireBuilds(ctx context.Context, fn *v1alpha1.LambdaFunction, current string, built bool) error {
 	taskRuns, err := r.taskRunLister.TaskRuns(fn.Namespace).List(resources.FunctionSelector(fn))
 	if err != nil {
 		return fmt.Errorf("failed to list TaskRuns: %w", err)
@@ -49,7 +52,7 @@ func (r *Reconciler) retireBuilds(ctx context.Context, fn *v1alpha1.LambdaFuncti
 	var ended []*tektonv1.TaskRun
 	for _, taskRun := range taskRuns {
 		switch {
-		case taskRun.Name == current || !metav1.IsControlledBy(taskRun, fn):
+		case !metav1.IsControlledBy(taskRun, fn) || (taskRun.Name == current && (!built || !taskRun.IsDone())):
 		case taskRun.IsDone():
 			ended = append(ended, taskRun)
 		default:
@@ -59,20 +62,47 @@ func (r *Reconciler) retireBuilds(ctx context.Context, fn *v1alpha1.LambdaFuncti
 			}
 		}
 	}
+	if err := r.pruneBuilds(ctx, fn, ended, current, kept); err != nil {
+		return err
+	}
+	return r.deletePlans(ctx, fn, kept)
+}
+
+// pruneBuilds deletes the oldest of the builds that ended, and adds the others to those that are kept. The current one
+// does not count.
+func (r *Reconciler) pruneBuilds(ctx context.Context, fn *v1alpha1.LambdaFunction, ended []*tektonv1.TaskRun, current string, kept map[string]struct{}) error {
 	slices.SortFunc(ended, func(a, b *tektonv1.TaskRun) int {
 		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
-	for i, taskRun := range ended {
-		if i < config.FromContextOrDefaults(ctx).Build.History {
+	build := config.FromContextOrDefaults(ctx).Build
+	room := build.History
+	for _, taskRun := range ended {
+		if taskRun.Name != current {
+			room--
+		}
+		left := r.lifetime(taskRun, build.HistoryAge)
+		if left > 0 && (taskRun.Name == current || room >= 0) {
 			kept[taskRun.Name] = struct{}{}
+			if left <= build.HistoryAge {
+				r.enqueueAfter(fn, left)
+			}
 			continue
 		}
+		delete(kept, taskRun.Name)
 		err := r.tekton.TektonV1().TaskRuns(fn.Namespace).Delete(ctx, taskRun.Name, preconditions(taskRun))
 		if err != nil && !apierrs.IsNotFound(err) {
 			return fmt.Errorf("failed to delete TaskRun %q: %w", taskRun.Name, err)
 		}
 	}
-	return r.deletePlans(ctx, fn, kept)
+	return nil
+}
+
+// lifetime is how long a build that ended is kept from now on. Without a limit it is the longest that there is.
+func (r *Reconciler) lifetime(taskRun *tektonv1.TaskRun, limit time.Duration) time.Duration {
+	if limit == 0 || taskRun.Status.CompletionTime == nil {
+		return math.MaxInt64
+	}
+	return limit - r.clock.Since(taskRun.Status.CompletionTime.Time)
 }
 
 func (r *Reconciler) cancel(ctx context.Context, taskRun *tektonv1.TaskRun) error {

@@ -32,6 +32,7 @@ import (
 	fakekubeclient "knative.dev/pkg/client/injection/kube/client/fake"
 	rtesting "knative.dev/pkg/reconciler/testing"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
@@ -241,6 +242,20 @@ func pruneRows() rtesting.TableTest {
 			Name:        "none are kept",
 			Ctx:         withConfig(map[string]string{"history": "0"}),
 			WantDeletes: deletes(1),
+		}, taskRun(1), plan(1)),
+		row(rtesting.TableRow{
+			Name: "as old as they may be",
+			Ctx:  config.ToContext(at(ended.Add(24*time.Hour-time.Second)), newConfig(map[string]string{"history-age": "24h"})),
+		}, taskRun(1), plan(1)),
+		row(rtesting.TableRow{
+			Name: "too old, also the one whose image serves",
+			Ctx:  config.ToContext(at(ended.Add(24*time.Hour)), newConfig(map[string]string{"history-age": "24h"})),
+			WantDeletes: append(deletes(1),
+				deletion("taskruns", taskRunName(settled)), deletion("configmaps", taskRunName(settled))),
+		}, taskRun(1), plan(1)),
+		row(rtesting.TableRow{
+			Name: "of any age",
+			Ctx:  config.ToContext(at(ended.Add(10000*time.Hour)), newConfig(map[string]string{"history-age": "0s"})),
 		}, taskRun(1), plan(1)),
 		row(rtesting.TableRow{
 			Name:        "plan whose TaskRun was deleted by hand",

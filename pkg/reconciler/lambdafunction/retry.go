@@ -46,7 +46,7 @@ var passing = sets.New(
 	string(source.ReasonSourceUnavailable), string(source.ReasonSourceTimeout), string(source.ReasonInternal),
 	v1alpha1.ReasonBaseImageNotFound, v1alpha1.ReasonBuildImagePullFailed, v1alpha1.ReasonBuildPodFailed,
 	v1alpha1.ReasonDependencyNotFound, v1alpha1.ReasonPackageIndexUnavailable, v1alpha1.ReasonRegistryCertificateInvalid,
-	v1alpha1.ReasonRegistryDenied, v1alpha1.ReasonRegistryUnavailable,
+	v1alpha1.ReasonRegistryDenied, v1alpha1.ReasonRegistryUnavailable, v1alpha1.ReasonRepositoryNotFound,
 )
 
 // nextTry is when a build that failed for the reason is tried again; false where only an edit can mend it.

@@ -22,6 +22,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,11 +51,15 @@ const (
 type Build struct {
 	// Plan is all that goes into the image.
 	Plan *source.Plan
-	// Repository is <registry>/<namespace>/<name>, without a tag. Empty where no registry is set.
+	// Repository is where the image is pushed, <registry>/<namespace>/<name> by default, without a tag. Empty where no registry is set.
 	Repository string
 
-	tag string
-	key string
+	// pulled is Repository as nodes reach it.
+	pulled string
+	// cache is where layers of dependencies are kept, or "".
+	cache string
+	tag   string
+	key   string
 }
 
 // NewBuild plans the build of the function's present spec. It fails with *source.Error where the source cannot be
@@ -65,6 +70,8 @@ func NewBuild(fn *v1alpha1.LambdaFunction, cfg *config.Config) (*Build, error) {
 		return nil, err
 	}
 	b := &Build{Plan: plan, Repository: repository(fn, cfg.Build), tag: fn.Spec.Build.Tag}
+	b.pulled = cfg.Build.PullAddress(b.Repository)
+	b.cache = cacheRepository(fn, b.Repository, cfg.Build)
 	// The same image in another registry is another build: it has to be pushed there too.
 	destination := b.Repository
 	if b.tag != "" {
@@ -85,12 +92,28 @@ func (b *Build) Image() string {
 	return b.Repository + ":" + cmp.Or(b.tag, b.key[:tagLength])
 }
 
+// ImageURI is where nodes pull from what was pushed, by its digest, sha256:<hex>.
+func (b *Build) ImageURI(digest string) string {
+	return b.pulled + "@" + digest
+}
+
+// staged is where Kaniko pushes to: beside the image, because not every registry has repositories within repositories,
+// nor makes new ones. The tag goes when the image is sealed.
+func (b *Build) staged() string {
+	return b.Repository + ":" + b.key[:tagLength] + "-staged"
+}
+
 func repository(fn *v1alpha1.LambdaFunction, build *config.Build) string {
 	registry := cmp.Or(fn.Spec.Build.Registry, build.Registry)
 	if registry == "" {
 		return ""
 	}
-	return registry + "/" + cmp.Or(fn.Spec.Build.Repository, fn.Namespace+"/"+fn.Name)
+	separator := "/"
+	if strings.Contains(registry, "/") && registryType(fn, build) == v1alpha1.RegistryTypeDockerHub {
+		// Repositories of Docker Hub are <owner>/<name>. No name of ours has a _, and so no two are joined to the same.
+		separator = "__"
+	}
+	return registry + "/" + cmp.Or(fn.Spec.Build.Repository, fn.Namespace+separator+fn.Name)
 }
 
 // MakePlanConfigMap makes the ConfigMap that the build's first step reads its plan from.

@@ -166,11 +166,34 @@ func TestBuildDestination(t *testing.T) {
 		build v1alpha1.BuildSpec
 		want  string
 	}{
-		"registry":   {v1alpha1.BuildSpec{Registry: "ghcr.io/acme", Tag: "v1"}, "ghcr.io/acme/default/hello:v1"},
-		"repository": {v1alpha1.BuildSpec{Repository: "team/greeter", Tag: "v1"}, "registry.example.com/functions/team/greeter:v1"},
+		"registry":               {v1alpha1.BuildSpec{Registry: "ghcr.io/acme", Tag: "v1"}, "ghcr.io/acme/default/hello:v1"},
+		"repository":             {v1alpha1.BuildSpec{Repository: "team/greeter", Tag: "v1"}, "registry.example.com/functions/team/greeter:v1"},
+		"Docker Hub":             {v1alpha1.BuildSpec{Registry: "docker.io/acme", Tag: "v1"}, "docker.io/acme/default__hello:v1"},
+		"Docker Hub, repository": {v1alpha1.BuildSpec{Registry: "docker.io/acme", Repository: "hello", Tag: "v1"}, "docker.io/acme/hello:v1"},
+		"Docker Hub, an owner of the namespace's name": {v1alpha1.BuildSpec{Registry: "docker.io", Tag: "v1"}, "docker.io/default/hello:v1"},
 	} {
 		if got := mustBuild(t, LambdaFunction("hello", "default", WithBuild(tc.build)), newConfig(t, nil)).Image(); got != tc.want {
 			t.Errorf("%s: Image() = %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+func TestImageURI(t *testing.T) {
+	const digest = "sha256:0123"
+	cfg := newConfig(t, map[string]string{"registry": "push.example.com/a", "pull-registry": "pull.example.com"})
+	for name, tc := range map[string]struct {
+		build v1alpha1.BuildSpec
+		want  string
+	}{
+		"of the cluster":            {want: "pull.example.com/default/hello@sha256:0123"},
+		"tag, which says nothing":   {v1alpha1.BuildSpec{Tag: "v1"}, "pull.example.com/default/hello@sha256:0123"},
+		"the same, by the function": {v1alpha1.BuildSpec{Registry: "push.example.com/a"}, "pull.example.com/default/hello@sha256:0123"},
+		"below it":                  {v1alpha1.BuildSpec{Registry: "push.example.com/a/team"}, "pull.example.com/team/default/hello@sha256:0123"},
+		"another":                   {v1alpha1.BuildSpec{Registry: "ghcr.io/acme"}, "ghcr.io/acme/default/hello@sha256:0123"},
+	} {
+		build := mustBuild(t, LambdaFunction("hello", "default", WithBuild(tc.build)), cfg)
+		if got := build.ImageURI(digest); got != tc.want {
+			t.Errorf("%s: ImageURI() = %q, want %q", name, got, tc.want)
 		}
 	}
 }
@@ -194,6 +217,8 @@ func TestBuildKeyStays(t *testing.T) {
 		{name: "how a build is run", build: map[string]string{
 			"kaniko-image": "registry.example.com/kaniko:2", "timeout": "1h", "history": "0", "cpu-limit": "2",
 			"insecure-registries": "registry.example.com", "registry-mirror": "mirror.example.com", "registry-secret": "push",
+			"registry-ca": authority, "service-account": "builder", "cache-repository": "disabled",
+			"pull-registry": "nodes.example.com",
 		}},
 		{name: "another version on offer", runtimes: `{default: "3.14", versions: {"3.14": {baseImage: "python:3.14"}, ` +
 			`"3.13": {baseImage: "docker.io/library/python:3.13-slim"}}}`},

@@ -17,12 +17,9 @@ limitations under the License.
 package resources_test
 
 import (
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
-	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
 
@@ -49,12 +46,6 @@ func TestGoPlan(t *testing.T) {
 			}
 			if got := build.Plan.Index.GoProxy; got != tc.proxy {
 				t.Errorf("GoProxy = %q, want %q", got, tc.proxy)
-			}
-			// The compiler is in folders that need not be unpacked where nothing runs.
-			for _, step := range resources.MakeTaskRun(fn, build, cfg.Build).Spec.TaskSpec.Steps {
-				if slices.ContainsFunc(step.Args, func(arg string) bool { return strings.HasPrefix(arg, "--ignore-path") }) {
-					t.Errorf("step %s leaves out folders of the builder: %q", step.Name, step.Args)
-				}
 			}
 		})
 	}

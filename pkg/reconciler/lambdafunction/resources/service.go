@@ -152,9 +152,18 @@ func injectedEnv(fn *v1alpha1.LambdaFunction) []corev1.EnvVar {
 		{Name: "LAMBDA_RESPONSE", Value: string(fn.Spec.Runtime.Response)},
 		{Name: "LAMBDA_CONCURRENCY", Value: strconv.FormatInt(*fn.Spec.Scaling.ContainerConcurrency, 10)},
 	}
+	seen := map[string]bool{}
+	env = append(env, observabilityEnv(fn.Spec.Observability)...)
+	slices.Reverse(env) // of two that say the same the last one counts
+	env = slices.DeleteFunc(env, func(injected corev1.EnvVar) bool {
+		again := seen[injected.Name]
+		seen[injected.Name] = true
+		return again
+	})
+	slices.Reverse(env)
 	return slices.DeleteFunc(env, func(injected corev1.EnvVar) bool {
 		// A ready image needs no handler.
-		return injected.Value == "" || slices.ContainsFunc(fn.Spec.Env, func(own corev1.EnvVar) bool { return own.Name == injected.Name })
+		return injected.Value == "" && injected.ValueFrom == nil || slices.ContainsFunc(fn.Spec.Env, func(own corev1.EnvVar) bool { return own.Name == injected.Name })
 	})
 }
 

@@ -65,6 +65,16 @@ func TestMakeService(t *testing.T) {
 			WithTimeoutSeconds(60),
 		},
 		build: map[string]string{"registry-secret": "pull"},
+	}, {
+		golden:  "service-observability",
+		options: []FunctionOption{WithObservability(observability), WithEnv("OTEL_TRACES_SAMPLER_ARG", "1")},
+	}, {
+		golden: "service-observability-off",
+		options: []FunctionOption{WithObservability(v1alpha1.ObservabilitySpec{
+			Tracing: &v1alpha1.TracingSpec{Enabled: ptr.Bool(false), Endpoint: "https://collector.example.com/otlp", Propagation: "b3"},
+			Metrics: &v1alpha1.MetricsSpec{Enabled: ptr.Bool(false)},
+			Logfire: &v1alpha1.LogfireSpec{Enabled: ptr.Bool(false), DirectExport: ptr.Bool(true)},
+		})},
 	}} {
 		t.Run(tc.golden, func(t *testing.T) {
 			fn := LambdaFunction("hello", "default", tc.options...)
@@ -77,6 +87,22 @@ func TestMakeService(t *testing.T) {
 			}
 		})
 	}
+}
+
+// observability has every setting.
+var observability = v1alpha1.ObservabilitySpec{
+	Tracing: &v1alpha1.TracingSpec{
+		Enabled: ptr.Bool(true), SamplingRate: "0.25", Endpoint: "alloy.observability.svc:4317", Propagation: "w3c",
+		ResourceAttributes: map[string]string{"team": "a b", "a": "b,c=d"},
+	},
+	Metrics: &v1alpha1.MetricsSpec{
+		Enabled: ptr.Bool(true), Exemplars: ptr.Bool(false), Labels: map[string]string{"team": "a"}, Path: "/stats", Port: ptr.Int32(9464),
+	},
+	Logging: &v1alpha1.LoggingSpec{Level: "debug", Format: "text", TraceContext: ptr.Bool(false), CloudEventMetadata: ptr.Bool(false)},
+	Logfire: &v1alpha1.LogfireSpec{
+		Enabled: ptr.Bool(true), DirectExport: ptr.Bool(true),
+		TokenSecretRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "logfire"}, Key: "token"},
+	},
 }
 
 // readyImage is an image that was there already.
@@ -110,9 +136,11 @@ func TestPullSecrets(t *testing.T) {
 	}{
 		"of the cluster":      {want: "pull"},
 		"of the function":     {build: v1alpha1.BuildSpec{ImagePullSecret: "own"}, want: "own"},
-		"of a local registry": {build: v1alpha1.BuildSpec{ImagePullSecret: "own", RegistryType: v1alpha1.RegistryTypeLocal}},
-		"of Amazon":           {build: v1alpha1.BuildSpec{ImagePullSecret: "own", RegistryType: v1alpha1.RegistryTypeECR}},
-		"of Google":           {build: v1alpha1.BuildSpec{ImagePullSecret: "own", RegistryType: v1alpha1.RegistryTypeGCR}},
+		"of a local registry": {build: v1alpha1.BuildSpec{RegistryType: v1alpha1.RegistryTypeLocal}},
+		"for base images":     {build: v1alpha1.BuildSpec{ImagePullSecret: "own", RegistryType: v1alpha1.RegistryTypeLocal}, want: "own"},
+		// kubelet leaves it alone, where it has nothing of Docker's.
+		"of Amazon": {build: v1alpha1.BuildSpec{ImagePullSecret: "own", RegistryType: v1alpha1.RegistryTypeECR}, want: "own"},
+		"of Google": {build: v1alpha1.BuildSpec{Registry: "gcr.io/acme"}, want: "pull"},
 	} {
 		fn, cfg := LambdaFunction("hello", "default", WithBuild(tc.build)), newConfig(t, map[string]string{"registry-secret": "pull"})
 		var want []corev1.LocalObjectReference

@@ -41,7 +41,7 @@ import (
 const (
 	// StepFetch makes the build context.
 	StepFetch = "fetch"
-	// StepBuild builds and pushes the image.
+	// StepBuild builds, seals and pushes the image.
 	StepBuild = "build"
 )
 
@@ -60,9 +60,15 @@ const (
 )
 
 const (
-	contextVolume, contextPath           = "context", "/workspace/context"
-	planVolume, planPath                 = "plan", "/plan"
+	contextVolume, contextPath = "context", "/workspace/context"
+	planVolume, planPath       = "plan", "/plan"
+	// programVolume has the program of the step fetch for the step build, whose image has only Kaniko. Kaniko leaves
+	// mounts alone when it clears its container's file system.
+	programVolume, programPath           = "program", "/workspace/program"
 	sourceSecretVolume, sourceSecretPath = "source-credentials", "/credentials"
+	programFile                          = programPath + "/fetch"
+	// stagedDigestFile is in the folder that Kaniko keeps for itself.
+	stagedDigestFile = "/kaniko/staged-digest"
 	// nonRoot is the user and group of everything of a build that needs no root.
 	nonRoot int64 = 65532
 )
@@ -77,15 +83,17 @@ func MakeTaskRun(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) *tekt
 			OwnerReferences: []metav1.OwnerReference{*kmeta.NewControllerRef(fn)},
 		},
 		Spec: tektonv1.TaskRunSpec{
-			Timeout: fn.Spec.Build.Timeout,
-			Retries: int(*fn.Spec.Build.Retries),
+			ServiceAccountName: cfg.ServiceAccount,
+			Timeout:            fn.Spec.Build.Timeout,
+			Retries:            int(*fn.Spec.Build.Retries),
 			TaskSpec: &tektonv1.TaskSpec{
 				Results: results(),
 				Steps:   []tektonv1.Step{fetchStep(fn, b, cfg), buildStep(fn, b, cfg)},
 				Volumes: volumes(fn, b, cfg),
 			},
 			PodTemplate: &tektonpod.PodTemplate{
-				// A build runs the code of others: it gets no say in the cluster.
+				// A build runs the code of others: it gets no say in the cluster. What a cloud lets its ServiceAccount do comes
+				// by tokens of its own.
 				AutomountServiceAccountToken: ptr.Bool(false),
 				EnableServiceLinks:           ptr.Bool(false),
 				SecurityContext: &corev1.PodSecurityContext{
@@ -140,7 +148,8 @@ func resultPath(name string) string {
 	return "$(results." + name + ".path)"
 }
 
-// fetchStep is the only step that is given the source's plan and credentials.
+// fetchStep is the only step that is given the source's plan and credentials. It looks at the registry's Secret for the
+// next one, too.
 func fetchStep(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) tektonv1.Step {
 	step := tektonv1.Step{
 		Name:    StepFetch,
@@ -154,11 +163,13 @@ func fetchStep(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) tektonv
 			"--revision-file=" + resultPath(ResultSourceRevision),
 			"--content-hash-file=" + resultPath(ResultContentHash),
 			"--failure-file=" + resultPath(ResultFailure),
+			"--copy-program=" + programFile,
 		},
 		ComputeResources: resourceRequirements(cfg),
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: planVolume, MountPath: planPath, ReadOnly: true},
 			{Name: contextVolume, MountPath: contextPath},
+			{Name: programVolume, MountPath: programPath},
 		},
 		SecurityContext: &corev1.SecurityContext{
 			RunAsUser:                ptr.Int64(nonRoot),
@@ -177,6 +188,7 @@ func fetchStep(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) tektonv
 		step.VolumeMounts = append(step.VolumeMounts,
 			corev1.VolumeMount{Name: sourceSecretVolume, MountPath: sourceSecretPath, ReadOnly: true})
 	}
+	prepareRegistry(&step, fn, b, cfg)
 	return step
 }
 
@@ -184,10 +196,13 @@ func buildStep(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) tektonv
 	step := tektonv1.Step{
 		Name:             StepBuild,
 		Image:            cfg.KanikoImage,
-		Command:          []string{"/kaniko/executor"},
-		Args:             kanikoArgs(fn, b, cfg),
+		Command:          []string{programFile, "seal"},
+		Args:             slices.Concat(sealArgs(fn, b, cfg), []string{"/kaniko/executor"}, kanikoArgs(fn, b, cfg)),
 		ComputeResources: resourceRequirements(cfg),
-		VolumeMounts:     []corev1.VolumeMount{{Name: contextVolume, MountPath: contextPath, ReadOnly: true}},
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: contextVolume, MountPath: contextPath, ReadOnly: true},
+			{Name: programVolume, MountPath: programPath, ReadOnly: true},
+		},
 		// Kaniko unpacks images into its own root file system, and so is root there, with just the capabilities that
 		// writing files of other owners takes.
 		SecurityContext: &corev1.SecurityContext{
@@ -200,33 +215,48 @@ func buildStep(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) tektonv
 			},
 		},
 	}
-	step.Env, step.VolumeMounts = registryAccess(fn, cfg, step.VolumeMounts)
+	useRegistry(&step, fn, b, cfg)
 	return step
+}
+
+// sealArgs make of the image that Kaniko pushes the one that the function runs.
+func sealArgs(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []string {
+	args := []string{
+		"--context-dir=" + contextPath,
+		"--staged=" + b.staged(),
+		"--staged-digest-file=" + stagedDigestFile,
+		"--image=" + b.Image(),
+		"--digest-file=" + resultPath(ResultImageDigest),
+	}
+	if b.cache != "" {
+		args = append(args, "--cache-repo="+b.cache)
+	}
+	return append(args, registryArgs(fn, b, cfg)...)
 }
 
 func kanikoArgs(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []string {
 	args := []string{
 		"--context=dir://" + contextPath,
-		"--destination=" + b.Image(),
-		"--digest-file=" + resultPath(ResultImageDigest),
+		"--destination=" + b.staged(),
+		"--digest-file=" + stagedDigestFile,
 		// A push that is not allowed fails as clearly by itself, and every build is a round trip shorter.
 		"--skip-push-permission-check",
 		"--skip-unused-stages",
-		// Only layers of dependencies are looked up and kept: without dependencies the cache costs nothing.
-		"--cache=true",
-		"--cache-repo=" + b.Repository + "/cache",
 		"--push-retry=3",
 		"--image-download-retry=3",
 		"--log-format=text",
 		"--log-timestamp=false",
 	}
-	if b.Plan.OnlyCopies() {
-		// Kaniko unpacks the base image although nothing runs in it. What is ignored is neither unpacked nor looked at:
-		// the image has it all the same, in the base's own layers.
-		for _, folder := range []string{"/bin", "/lib", "/lib64", "/opt", "/sbin", "/usr", "/var"} {
-			args = append(args, "--ignore-path="+folder)
-		}
+	if b.cache != "" {
+		// Only layers of dependencies are looked up and kept: without dependencies the cache costs nothing.
+		args = append(args, "--cache=true", "--cache-repo="+b.cache)
 	}
+	return append(args, registryArgs(fn, b, cfg)...)
+}
+
+// registryArgs say how registries are spoken to, in words that Kaniko and sealing share.
+func registryArgs(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []string {
+	var args []string
 	if cfg.RegistryMirror != "" {
 		args = append(args, "--registry-mirror="+cfg.RegistryMirror)
 	}
@@ -239,6 +269,9 @@ func kanikoArgs(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []stri
 	for _, host := range slices.Compact(insecure) {
 		args = append(args, "--insecure-registry="+host)
 	}
+	if hasRegistryFiles(fn, cfg) {
+		args = append(args, certificateArgs(b, cfg)...)
+	}
 	return args
 }
 
@@ -249,6 +282,9 @@ func resourceRequirements(cfg *config.Build) corev1.ResourceRequirements {
 func volumes(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []corev1.Volume {
 	v := []corev1.Volume{{
 		Name:         contextVolume,
+		VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}},
+	}, {
+		Name:         programVolume,
 		VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}},
 	}, {
 		Name: planVolume,

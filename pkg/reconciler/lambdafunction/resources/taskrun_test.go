@@ -31,6 +31,20 @@ import (
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
 
+// authority is that of nobody's registry.
+const authority = `-----BEGIN CERTIFICATE-----
+MIIBfzCCASWgAwIBAgIUTlbeDjvDkT9TGuzGhdlHs2UBq/owCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJYXV0aG9yaXR5MCAXDTI2MTEyNTIzMTQ0MVoYDzIxMjYxMTAx
+MjMxNDQxWjAUMRIwEAYDVQQDDAlhdXRob3JpdHkwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATflGUTGC9sbX/kU4cqYIIwJUCo9srlIsT52dIWweX6iePLzGiVkI2j
+GEbEG0okgQGgeiOpz8A4QbuEy8Lr+dXko1MwUTAdBgNVHQ4EFgQUHyZxf/LWf6pC
+m/sNU0y6W5da1MwwHwYDVR0jBBgwFoAUHyZxf/LWf6pCm/sNU0y6W5da1MwwDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEA9ATeOz3Z51zTBu0Mi23W
+pkJeuT4fUxsTMiXzK6GomzACIHg5OHFwZczCUl29Sl3gDI3NcveQzbuTlmXFWMDC
+8t3N
+-----END CERTIFICATE-----
+`
+
 func makeTaskRun(t *testing.T, fn *v1alpha1.LambdaFunction, cfg *config.Config) *tektonv1.TaskRun {
 	t.Helper()
 	taskRun := resources.MakeTaskRun(fn, mustBuild(t, fn, cfg), cfg.Build)
@@ -56,14 +70,28 @@ func TestMakeTaskRun(t *testing.T) {
 	}, {
 		golden: "taskrun-ecr",
 		options: []FunctionOption{WithBuild(v1alpha1.BuildSpec{
-			Registry: "123456789012.dkr.ecr.eu-central-1.amazonaws.com", RegistryType: v1alpha1.RegistryTypeECR,
-			AWSRegion: "eu-central-1", ImagePullSecret: "aws",
+			Registry: "123456789012.dkr.ecr.eu-central-1.amazonaws.com", AWSRegion: "eu-central-1", ImagePullSecret: "aws",
 		})},
+	}, {
+		golden:  "taskrun-ecr-identity",
+		options: []FunctionOption{WithRegistry("123456789012.dkr.ecr.eu-central-1.amazonaws.com")},
+		build:   map[string]string{"service-account": "builder"},
 	}, {
 		golden: "taskrun-gcr",
 		options: []FunctionOption{WithBuild(v1alpha1.BuildSpec{
-			Registry: "gcr.io/acme", RegistryType: v1alpha1.RegistryTypeGCR, ImagePullSecret: "google",
+			Registry: "europe-docker.pkg.dev/acme/lambda", ImagePullSecret: "google",
 		})},
+	}, {
+		golden:  "taskrun-dockerhub",
+		options: []FunctionOption{WithRegistry("docker.io/acme"), WithDependencies("six==1.17.0")},
+		build:   map[string]string{"registry-secret": "hub"},
+	}, {
+		golden:  "taskrun-authorities",
+		options: []FunctionOption{WithBuild(v1alpha1.BuildSpec{ImagePullSecret: "login"})},
+		build:   map[string]string{"registry-ca": authority, "registry-mirror": "mirror.example.com:5000", "cache-repository": "cache.example.com/lambda"},
+	}, {
+		golden: "taskrun-authorities-only",
+		build:  map[string]string{"registry-ca": authority, "cache-repository": "disabled"},
 	}, {
 		golden:  "taskrun-local",
 		options: []FunctionOption{WithBuild(v1alpha1.BuildSpec{RegistryType: v1alpha1.RegistryTypeLocal})},
@@ -103,7 +131,8 @@ func TestTaskRunGetsNoCredentialsOfTheCluster(t *testing.T) {
 		mountsPush := slices.ContainsFunc(taskRun.Spec.TaskSpec.Volumes, func(v corev1.Volume) bool {
 			return v.Secret != nil && slices.ContainsFunc(step.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name })
 		})
-		if want := step.Name == resources.StepBuild; mountsPush != want {
+		// Of the Secret the other step has just the logins.
+		if want := step.Name == resources.StepFetch; mountsPush != want {
 			t.Errorf("step %q mounts the push Secret: %t, want %t", step.Name, mountsPush, want)
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	eventingv1 "knative.dev/eventing/pkg/apis/eventing/v1"
 	"knative.dev/pkg/apis"
 	duckv1 "knative.dev/pkg/apis/duck/v1"
 	"knative.dev/serving/pkg/apis/serving"
@@ -100,7 +101,12 @@ func WithTaskRunPod(tr *tektonv1.TaskRun) {
 
 // WithTaskRunOngoing is a TaskRun that goes on, for Tekton's reason.
 func WithTaskRunOngoing(reason string) TaskRunOption {
-	return withSucceeded(corev1.ConditionUnknown, reason, "")
+	return WithTaskRunWaiting(reason, "")
+}
+
+// WithTaskRunWaiting is a TaskRun that goes on, for Tekton's reason and in its words.
+func WithTaskRunWaiting(reason, message string) TaskRunOption {
+	return withSucceeded(corev1.ConditionUnknown, reason, message)
 }
 
 // WithTaskRunFailed is a TaskRun that failed, for Tekton's reason.
@@ -206,4 +212,28 @@ func Pod(fn *v1alpha1.LambdaFunction, revision, suffix string, statuses ...corev
 	}
 	pod.Labels[serving.RevisionLabelKey] = revision
 	return pod
+}
+
+// WithReady makes an object of Knative one that says of itself whether it is ready, since that time.
+func WithReady[T duckv1.KRShaped](status corev1.ConditionStatus, reason, message string, since time.Time) func(T) {
+	return func(object T) {
+		s := object.GetStatus()
+		s.ObservedGeneration = object.GetGeneration()
+		s.Conditions = duckv1.Conditions{{
+			Type: apis.ConditionReady, Status: status, Reason: reason, Message: message,
+			LastTransitionTime: apis.VolatileTime{Inner: metav1.NewTime(since)},
+		}}
+	}
+}
+
+// WithBrokerAddress sets where events for the Broker are sent to.
+func WithBrokerAddress(b *eventingv1.Broker) {
+	b.Status.Address = &duckv1.Addressable{URL: apis.HTTP("broker." + b.Namespace + ".svc.cluster.local")}
+}
+
+// WithBrokerClass sets the class of the Broker.
+func WithBrokerClass(class string) func(*eventingv1.Broker) {
+	return func(b *eventingv1.Broker) {
+		metav1.SetMetaDataAnnotation(&b.ObjectMeta, eventingv1.BrokerClassAnnotationKey, class)
+	}
 }

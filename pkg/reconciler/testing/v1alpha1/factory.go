@@ -28,10 +28,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	clientgotesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/record"
+	eventingconfig "knative.dev/eventing/pkg/apis/config"
+	fakeeventingclient "knative.dev/eventing/pkg/client/injection/client/fake"
 	"knative.dev/pkg/apis"
 	fakekubeclient "knative.dev/pkg/client/injection/kube/client/fake"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
+	fakedynamicclient "knative.dev/pkg/injection/clients/dynamicclient/fake"
 	"knative.dev/pkg/logging"
 	logtesting "knative.dev/pkg/logging/testing"
 	"knative.dev/pkg/reconciler"
@@ -62,6 +65,8 @@ func MakeFactory(ctor Ctor) rtesting.Factory {
 		ctx, lambda := fakelambdaclient.With(ctx, listers.LambdaObjects()...)
 		ctx, tekton := faketektonclient.With(ctx, listers.TektonObjects()...)
 		ctx, serving := fakeservingclient.With(ctx, listers.ServingObjects()...)
+		ctx, eventing := fakeeventingclient.With(ctx, listers.EventingObjects()...)
+		ctx, dynamic := fakedynamicclient.With(ctx, runtime.NewScheme(), listers.UntypedObjects()...)
 
 		recorder := record.NewFakeRecorder(maxEvents)
 		ctx = controller.WithEventRecorder(ctx, recorder)
@@ -75,14 +80,14 @@ func MakeFactory(ctor Ctor) rtesting.Factory {
 			}
 		}
 
-		for _, fake := range []*clientgotesting.Fake{&kube.Fake, &lambda.Fake, &tekton.Fake, &serving.Fake} {
+		for _, fake := range []*clientgotesting.Fake{&kube.Fake, &lambda.Fake, &tekton.Fake, &serving.Fake, &eventing.Fake, &dynamic.Fake} {
 			for _, reactor := range r.WithReactors {
 				fake.PrependReactor("*", "*", reactor)
 			}
 			fake.PrependReactor("create", "*", admit)
 			fake.PrependReactor("update", "*", admit)
 		}
-		return c, rtesting.ActionRecorderList{kube, lambda, tekton, serving}, rtesting.EventList{Recorder: recorder}
+		return c, rtesting.ActionRecorderList{kube, lambda, tekton, serving, eventing, dynamic}, rtesting.EventList{Recorder: recorder}
 	}
 }
 
@@ -93,7 +98,9 @@ func admit(action clientgotesting.Action) (handled bool, ret runtime.Object, err
 	}
 	// Creates and updates both are of this type.
 	object := action.(clientgotesting.CreateAction).GetObject().DeepCopyObject()
-	ctx := apis.WithinCreate(context.Background())
+	ctx := eventingconfig.ToContext(apis.WithinCreate(context.Background()), &eventingconfig.Config{Defaults: &eventingconfig.Defaults{
+		ClusterDefaultConfig: &eventingconfig.DefaultConfig{DefaultBrokerClass: "MTChannelBasedBroker"},
+	}})
 	if d, ok := object.(apis.Defaultable); ok {
 		d.SetDefaults(ctx)
 	}

@@ -212,12 +212,39 @@ func WithInsecureRegistry(registry string) FunctionOption {
 	}
 }
 
-// WithObserved sets the generation that the status speaks of, and conditions that nobody has set yet to Unknown.
+// WithObserved sets the generation that the status speaks of, and conditions that nobody has set yet to Unknown. Of
+// EventingReady it says what holds in a cluster without Knative Eventing.
 func WithObserved(generation int64) FunctionOption {
 	return func(fn *v1alpha1.LambdaFunction) {
 		fn.Status.ObservedGeneration = generation
 		fn.Status.InitializeConditions()
+		if fn.Status.GetCondition(v1alpha1.ConditionEventingReady) == nil {
+			fn.Status.MarkEventing(false, corev1.ConditionTrue, v1alpha1.ReasonEventingNotInstalled,
+				"Knative Eventing is not installed: the function gets no events.")
+		}
 	}
+}
+
+// WithEventing sets what the function wants of Knative Eventing.
+func WithEventing(spec v1alpha1.EventingSpec) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) { fn.Spec.Eventing = &spec }
+}
+
+// WithTrigger adds one of spec.triggers.
+func WithTrigger(broker string, filter map[string]string) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) {
+		fn.Spec.Triggers = append(fn.Spec.Triggers, v1alpha1.TriggerSpec{Broker: broker, Filter: filter})
+	}
+}
+
+// WithEventingMarked marks EventingReady, as it counts for the function.
+func WithEventingMarked(status corev1.ConditionStatus, reason, message string) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) { fn.Status.MarkEventing(fn.EventingAsked(), status, reason, message) }
+}
+
+// WithEventingStatus sets what the status says of Brokers, Triggers and sources.
+func WithEventingStatus(status v1alpha1.EventingStatus) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) { fn.Status.EventingStatus = &status }
 }
 
 // WithPhase sets the phase.
@@ -285,6 +312,11 @@ func WithRevisionFailed(message string) FunctionOption {
 	return func(fn *v1alpha1.LambdaFunction) { fn.Status.MarkRevisionFailed(message) }
 }
 
+// WithRevisionHindered marks the deployment.
+func WithRevisionHindered(reason, message string) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) { fn.Status.MarkRevisionHindered(reason, message) }
+}
+
 // WithDeploying marks the deployment.
 func WithDeploying(fn *v1alpha1.LambdaFunction) {
 	fn.Status.MarkDeploying()
@@ -294,4 +326,11 @@ func WithDeploying(fn *v1alpha1.LambdaFunction) {
 // present spec.
 func WithService(service *servingv1.Service, deployed bool) FunctionOption {
 	return func(fn *v1alpha1.LambdaFunction) { fn.Status.PropagateService(service, deployed) }
+}
+
+// WithObservability says what the function tells of itself.
+func WithObservability(o v1alpha1.ObservabilitySpec) FunctionOption {
+	return func(fn *v1alpha1.LambdaFunction) {
+		fn.Spec.Observability = &o
+	}
 }

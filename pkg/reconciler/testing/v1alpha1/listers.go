@@ -21,12 +21,16 @@ import (
 	faketektonclientset "github.com/tektoncd/pipeline/pkg/client/clientset/versioned/fake"
 	tektonlisters "github.com/tektoncd/pipeline/pkg/client/listers/pipeline/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	fakekubeclientset "k8s.io/client-go/kubernetes/fake"
 	corev1listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
+	eventingv1 "knative.dev/eventing/pkg/apis/eventing/v1"
+	sourcesv1 "knative.dev/eventing/pkg/apis/sources/v1"
 	rtesting "knative.dev/pkg/reconciler/testing"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	fakeservingclientset "knative.dev/serving/pkg/client/clientset/versioned/fake"
@@ -36,6 +40,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	fakelambdaclientset "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned/fake"
 	lambdalisters "github.com/knative-lambda/knative-lambda-operator/pkg/client/listers/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 )
 
 // The schemes of the clients, and of all of them. Making one is slow, and each row needs them.
@@ -44,8 +49,10 @@ var (
 	lambdaScheme  = newScheme(fakelambdaclientset.AddToScheme)
 	tektonScheme  = newScheme(faketektonclientset.AddToScheme)
 	servingScheme = newScheme(fakeservingclientset.AddToScheme)
-	clusterScheme = newScheme(fakekubeclientset.AddToScheme, fakelambdaclientset.AddToScheme,
-		faketektonclientset.AddToScheme, fakeservingclientset.AddToScheme)
+	// Of Knative Eventing only what is used: it has kinds of the same names in several versions.
+	eventingScheme = newScheme(eventingv1.AddToScheme, sourcesv1.AddToScheme)
+	clusterScheme  = newScheme(fakekubeclientset.AddToScheme, fakelambdaclientset.AddToScheme,
+		faketektonclientset.AddToScheme, fakeservingclientset.AddToScheme, eventingv1.AddToScheme, sourcesv1.AddToScheme)
 )
 
 func newScheme(adds ...func(*runtime.Scheme) error) *runtime.Scheme {
@@ -61,16 +68,27 @@ func newScheme(adds ...func(*runtime.Scheme) error) *runtime.Scheme {
 type Listers struct {
 	cluster rtesting.ObjectSorter
 	cached  rtesting.ObjectSorter
+	// untyped are the objects of kinds that have no Go types.
+	untyped []runtime.Object
 }
 
 // NewListers returns the listers of a cluster with the objects.
 func NewListers(objects []runtime.Object) Listers {
 	l := Listers{cluster: rtesting.NewObjectSorter(clusterScheme), cached: rtesting.NewObjectSorter(clusterScheme)}
-	l.cluster.AddObjects(objects...)
 	managed := labels.SelectorFromSet(labels.Set{lambda.ManagedByLabelKey: lambda.ManagedByLabelValue})
 	for _, object := range objects {
-		_, own := object.(*v1alpha1.LambdaFunction)
-		if child, ok := object.(interface{ GetLabels() map[string]string }); own || ok && managed.Matches(labels.Set(child.GetLabels())) {
+		seen := false
+		switch object := object.(type) {
+		case *unstructured.Unstructured:
+			l.untyped = append(l.untyped, object)
+			continue
+		case *v1alpha1.LambdaFunction, *eventingv1.Broker:
+			seen = true
+		case interface{ GetLabels() map[string]string }:
+			seen = managed.Matches(labels.Set(object.GetLabels()))
+		}
+		l.cluster.AddObjects(object)
+		if seen {
 			l.cached.AddObjects(object)
 		}
 	}
@@ -95,6 +113,16 @@ func (l *Listers) TektonObjects() []runtime.Object {
 // ServingObjects are the cluster's objects of Knative Serving.
 func (l *Listers) ServingObjects() []runtime.Object {
 	return l.cluster.ObjectsForScheme(servingScheme)
+}
+
+// EventingObjects are the cluster's objects of Knative Eventing.
+func (l *Listers) EventingObjects() []runtime.Object {
+	return l.cluster.ObjectsForScheme(eventingScheme)
+}
+
+// UntypedObjects are the cluster's objects of kinds that have no Go types.
+func (l *Listers) UntypedObjects() []runtime.Object {
+	return l.untyped
 }
 
 func (l *Listers) indexer(object runtime.Object) cache.Indexer {
@@ -124,4 +152,53 @@ func (l *Listers) TaskRunLister() tektonlisters.TaskRunLister {
 // ServiceLister returns the lister of Knative Services.
 func (l *Listers) ServiceLister() servinglisters.ServiceLister {
 	return servinglisters.NewServiceLister(l.indexer(&servingv1.Service{}))
+}
+
+// ServiceAccounts returns the ServiceAccounts.
+func (l *Listers) ServiceAccounts() cache.Indexer {
+	return l.indexer(&corev1.ServiceAccount{})
+}
+
+// Roles returns the Roles.
+func (l *Listers) Roles() cache.Indexer {
+	return l.indexer(&rbacv1.Role{})
+}
+
+// RoleBindings returns the RoleBindings.
+func (l *Listers) RoleBindings() cache.Indexer {
+	return l.indexer(&rbacv1.RoleBinding{})
+}
+
+// Kinds returns the kinds of Knative Eventing that the cluster has; the others it does not have. A kind that is given as
+// eventing.Unseen has not been read yet.
+func (l *Listers) Kinds(presence map[eventing.Kind]eventing.Presence) eventing.Kinds {
+	untyped := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
+	for _, object := range l.untyped {
+		utilruntime.Must(untyped.Add(object))
+	}
+	return &kinds{presence: presence, objects: map[eventing.Kind]cache.Indexer{
+		eventing.Brokers:          l.indexer(&eventingv1.Broker{}),
+		eventing.Triggers:         l.indexer(&eventingv1.Trigger{}),
+		eventing.PingSources:      l.indexer(&sourcesv1.PingSource{}),
+		eventing.APIServerSources: l.indexer(&sourcesv1.ApiServerSource{}),
+		eventing.RabbitMQConfigs:  untyped,
+	}}
+}
+
+type kinds struct {
+	presence map[eventing.Kind]eventing.Presence
+	objects  map[eventing.Kind]cache.Indexer
+}
+
+// Objects implements eventing.Kinds.
+func (k *kinds) Objects(kind eventing.Kind) (cache.Indexer, eventing.Presence) {
+	presence, ok := k.presence[kind]
+	switch {
+	case !ok:
+		return nil, eventing.Absent
+	case presence == eventing.Present:
+		return k.objects[kind], presence
+	default:
+		return nil, presence
+	}
 }
