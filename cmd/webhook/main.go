@@ -20,6 +20,7 @@ package main
 import (
 	"context"
 	"os"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"knative.dev/pkg/configmap"
@@ -68,6 +69,7 @@ func withAPIServer(toContext func(context.Context) context.Context) func(context
 
 func newConfigValidationController(ctx context.Context, _ configmap.Watcher) *controller.Impl {
 	constructors := config.Constructors()
+	constructors[config.DeadLettersConfigName] = config.NewDeadLettersFromConfigMap
 	constructors[logging.ConfigMapName()] = logging.NewConfigFromConfigMap
 	constructors[leaderelection.ConfigMapName()] = leaderelection.NewConfigFromConfigMap
 	constructors[o11yconfigmap.Name()] = o11yconfigmap.Parse
@@ -78,6 +80,8 @@ func main() {
 	ctx := webhook.WithOptions(signals.NewContext(), webhook.Options{
 		ServiceName: webhook.NameFromEnv(),
 		Port:        webhook.PortFromEnv(8443),
+		// A webhook of an older version takes away fields that it does not know, of whatever is sent to it meanwhile.
+		GracePeriod: 10 * time.Second,
 		SecretName:  "lambda-webhook-certs",
 	})
 	sharedmain.WebhookMainWithContext(ctx, webhook.NameFromEnv(),

@@ -47,7 +47,7 @@ import (
 const shipped = "../../config"
 
 // newAdmission makes one of the controllers with a fake cluster and the ConfigMaps' defaults.
-func newAdmission(t *testing.T, constructor func(context.Context, configmap.Watcher) *controller.Impl) (context.Context, webhook.AdmissionController) {
+func newAdmission(t testing.TB, constructor func(context.Context, configmap.Watcher) *controller.Impl) (context.Context, webhook.AdmissionController) {
 	t.Helper()
 	ctx, _ := rtesting.SetupFakeContext(t, func(ctx context.Context) context.Context {
 		return webhook.WithOptions(ctx, webhook.Options{ServiceName: "webhook", SecretName: "lambda-webhook-certs"})
@@ -55,6 +55,7 @@ func newAdmission(t *testing.T, constructor func(context.Context, configmap.Watc
 	impl := constructor(ctx, configmap.NewStaticWatcher(
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: config.BuildConfigName, Namespace: system.Namespace()}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: config.RuntimesConfigName, Namespace: system.Namespace()}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: config.EventingConfigName, Namespace: system.Namespace()}},
 	))
 	admission, ok := impl.Reconciler.(webhook.AdmissionController)
 	if !ok {
@@ -126,20 +127,28 @@ func admit(t *testing.T, request *admissionv1.AdmissionRequest) ([]byte, *admiss
 	if !response.Allowed {
 		return nil, response
 	}
-	stored := request.Object.Raw
-	if len(response.Patch) > 0 {
-		patch, err := jsonpatch.DecodePatch(response.Patch)
-		if err != nil {
-			t.Fatal("DecodePatch() =", err)
-		}
-		if stored, err = patch.Apply(stored); err != nil {
-			t.Fatal("Apply() =", err)
-		}
-	}
+	stored := patched(t, request.Object.Raw, response.Patch)
 	ctx, validation := newAdmission(t, newValidationController)
 	request = request.DeepCopy()
 	request.Object.Raw = stored
 	return stored, validation.Admit(ctx, request)
+}
+
+// patched returns the object as defaulting wants it.
+func patched(t *testing.T, object, changes []byte) []byte {
+	t.Helper()
+	if len(changes) == 0 {
+		return object
+	}
+	patch, err := jsonpatch.DecodePatch(changes)
+	if err != nil {
+		t.Fatal("DecodePatch() =", err)
+	}
+	object, err = patch.Apply(object)
+	if err != nil {
+		t.Fatal("Apply() =", err)
+	}
+	return object
 }
 
 // TestOlderManifests applies manifests of the operator before this one, and applies them again: the second time nothing
@@ -201,7 +210,7 @@ func TestAdmissionAnswers(t *testing.T) {
 	}{{
 		name:    "number that is none",
 		spec:    inline + `,"scaling":{"minReplicas":"one"}`,
-		refusal: `mutation failed: cannot decode incoming new object: spec.scaling.minReplicas: "one" is not a whole number`,
+		refusal: "validation failed: not a whole number, or none that is so small or large: write for example 10: spec.scaling.minReplicas",
 	}, {
 		name:    "duration that is none",
 		spec:    inline + `,"build":{"timeout":"soon"}`,
@@ -212,8 +221,12 @@ func TestAdmissionAnswers(t *testing.T) {
 		refusal: "host 1.2.3.4 is refused, it is the API server: name another",
 	}, {
 		name:    "eventing",
-		spec:    inline + `,"eventing":{"enabled":true}`,
-		warning: "eventing is stored and has no effect yet: no Broker and no Trigger is made for the function: spec.eventing",
+		spec:    inline + `,"eventing":{"eventSource":"/shop"}`,
+		warning: "stored and has no effect: spec.eventing.eventSource",
+	}, {
+		name:    "filter that would not be one",
+		spec:    inline + `,"eventing":{"filters":[{"not":{"exakt":{"type":"a"}}}]}`,
+		refusal: `mutation failed: cannot decode incoming new object: spec.eventing.filters: unknown field "exakt"`,
 	}, {
 		name: "eventing that is off",
 		spec: inline + `,"eventing":{"enabled":false}`,
