@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	eventingclientset "knative.dev/eventing/pkg/client/clientset/versioned"
 	servingclientset "knative.dev/serving/pkg/client/clientset/versioned"
 
 	lambdaclientset "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned"
@@ -39,6 +40,10 @@ type Clients struct {
 	Tekton tektonclientset.Interface
 	// Serving is for Knative Services.
 	Serving servingclientset.Interface
+	// Eventing is for Brokers, Triggers and sources.
+	Eventing eventingclientset.Interface
+
+	config *rest.Config
 }
 
 // NewClients makes clients for the cluster that kubectl would talk to.
@@ -52,7 +57,7 @@ func NewClients() (*Clients, error) {
 	cfg.QPS, cfg.Burst = 100, 200
 	cfg.WarningHandler = rest.NewWarningWriter(os.Stderr, rest.WarningWriterOptions{Deduplicate: true})
 
-	var c Clients
+	c := Clients{config: cfg}
 	if c.Kube, err = kubernetes.NewForConfig(cfg); err != nil {
 		return nil, fmt.Errorf("failed to make the client of Kubernetes: %w", err)
 	}
@@ -64,6 +69,9 @@ func NewClients() (*Clients, error) {
 	}
 	if c.Serving, err = servingclientset.NewForConfig(cfg); err != nil {
 		return nil, fmt.Errorf("failed to make the client of Knative Serving: %w", err)
+	}
+	if c.Eventing, err = eventingclientset.NewForConfig(cfg); err != nil {
+		return nil, fmt.Errorf("failed to make the client of Knative Eventing: %w", err)
 	}
 	return &c, nil
 }

@@ -36,6 +36,7 @@ func (c *Clients) Diagnose(ctx context.Context, out io.Writer, namespace string)
 	c.diagnoseFunctions(ctx, out, namespace)
 	c.diagnoseBuilds(ctx, out, namespace)
 	c.diagnoseServices(ctx, out, namespace)
+	c.diagnoseEventing(ctx, out, namespace)
 	c.diagnosePods(ctx, out, namespace)
 	c.diagnoseEvents(ctx, out, namespace)
 }
@@ -70,6 +71,25 @@ func (c *Clients) diagnoseServices(ctx context.Context, out io.Writer, namespace
 	}
 	for _, service := range services.Items {
 		printStatus(out, "Knative Service", &service.ObjectMeta, service.Status)
+	}
+}
+
+func (c *Clients) diagnoseEventing(ctx context.Context, out io.Writer, namespace string) {
+	brokers, err := c.Eventing.EventingV1().Brokers(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		fmt.Fprintln(out, err)
+		return
+	}
+	for _, broker := range brokers.Items {
+		printStatus(out, "Broker", &broker.ObjectMeta, broker.Status)
+	}
+	triggers, err := c.Eventing.EventingV1().Triggers(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		fmt.Fprintln(out, err)
+		return
+	}
+	for _, trigger := range triggers.Items {
+		printStatus(out, "Trigger", &trigger.ObjectMeta, trigger.Status)
 	}
 }
 

@@ -29,6 +29,8 @@ import (
 	"fmt"
 	"math/big"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -50,13 +52,15 @@ const (
 	ServerGit ServerKind = "git"
 	// ServerS3 listens at 9000.
 	ServerS3 ServerKind = "s3"
+	// ServerGCS listens at 4443. With a password it asks for a token, which it hands out at /token.
+	ServerGCS ServerKind = "gcs"
 	// ServerRegistry listens at 5000.
 	ServerRegistry ServerKind = "registry"
 
 	adminPort = 8081
 )
 
-var serverPorts = map[ServerKind][]int32{ServerGit: {8443, 2222}, ServerS3: {9000}, ServerRegistry: {5000}}
+var serverPorts = map[ServerKind][]int32{ServerGit: {8443, 2222}, ServerS3: {9000}, ServerGCS: {4443}, ServerRegistry: {5000}}
 
 // ServerSettings say who is let in, and how. Each may be empty.
 type ServerSettings struct {
@@ -73,6 +77,16 @@ func (s *ServerSettings) data() map[string][]byte {
 		"tls.crt": s.Certificate, "tls.key": s.Key, "username": []byte(s.Username), "password": []byte(s.Password),
 		"ssh-hostkey": s.HostKey, "ssh-authorized": s.AuthorizedKey,
 	}
+}
+
+// SplitDigest returns the parts of an image that is named by digest.
+func SplitDigest(image string) (repository, digest string) {
+	repository, digest, _ = strings.Cut(image, "@")
+	// A tag beside a digest says nothing.
+	if i := strings.LastIndex(repository, ":"); i > strings.LastIndex(repository, "/") {
+		repository = repository[:i]
+	}
+	return repository, digest
 }
 
 // ServerHost returns the name by which pods reach the server of a namespace.
@@ -151,6 +165,49 @@ func (c *Clients) PutContent(ctx context.Context, namespace string, kind ServerK
 		return "", fmt.Errorf("failed to put content into %q of server %q: %w", name, kind, err)
 	}
 	return string(bytes.TrimSpace(revision)), nil
+}
+
+// Fault is what a registry answers in place of what it would.
+type Fault struct {
+	// Status is of 400 and above; 0 is no fault.
+	Status int `json:"status"`
+	// OnlyPushes spares requests that read.
+	OnlyPushes bool `json:"onlyPushes"`
+}
+
+// PutFault has the registry of a namespace fail from now on, until the next call.
+func (c *Clients) PutFault(ctx context.Context, namespace string, fault Fault) error {
+	body, err := json.Marshal(fault)
+	if err != nil {
+		return err
+	}
+	err = c.Kube.CoreV1().RESTClient().Put().Namespace(namespace).Resource("pods").
+		Name(fmt.Sprintf("%s:%d", ServerRegistry, adminPort)).SubResource("proxy").Suffix("fault").Body(body).Do(ctx).Error()
+	if err != nil {
+		return fmt.Errorf("failed to have the registry fail: %w", err)
+	}
+	return nil
+}
+
+// Redirect makes a server send whoever asks for what is below a path, such as a repository or a bucket, to the same below
+// target, which is a URL.
+func (c *Clients) Redirect(ctx context.Context, namespace string, kind ServerKind, path, target string) error {
+	err := c.Kube.CoreV1().RESTClient().Put().Namespace(namespace).Resource("pods").
+		Name(fmt.Sprintf("%s:%d", kind, adminPort)).SubResource("proxy").Suffix("redirects", path).Body([]byte(target)).Do(ctx).Error()
+	if err != nil {
+		return fmt.Errorf("failed to redirect %q of server %q: %w", path, kind, err)
+	}
+	return nil
+}
+
+// Connections returns how many connections a server has accepted since it started, those of this very question excepted.
+func (c *Clients) Connections(ctx context.Context, namespace string, kind ServerKind) (int, error) {
+	answer, err := c.Kube.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").
+		Name(fmt.Sprintf("%s:%d", kind, adminPort)).SubResource("proxy").Suffix("connections").DoRaw(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("failed to ask server %q for its connections: %w", kind, err)
+	}
+	return strconv.Atoi(string(bytes.TrimSpace(answer)))
 }
 
 // NewCertificate makes a certificate of a server, which is its own authority, and its key, in PEM.

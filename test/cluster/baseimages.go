@@ -34,15 +34,21 @@ const (
 )
 
 // baseImages are those that others are built on or with, and that need no Go program.
-func (c *cluster) baseImages() ([]image, error) {
+func (c *cluster) baseImages(ctx context.Context) ([]image, error) {
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
 		return nil, fmt.Errorf("failed to find busybox: %w", err)
 	}
+	inputs, err := staticInputs(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return []image{
-		{name: staticImage, inputs: []string{caBundle}, recipe: "1", make: makeStatic},
-		{name: busyboxImage, inputs: []string{caBundle, busybox}, recipe: "1", make: func(ctx context.Context, _ string) (v1.Image, error) {
-			return c.makeBusybox(ctx, busybox)
+		{name: staticImage, inputs: inputs, recipe: "1", make: func(context.Context, string) (v1.Image, error) {
+			return makeStatic(inputs)
+		}},
+		{name: busyboxImage, inputs: append(inputs, busybox), recipe: "1", make: func(ctx context.Context, _ string) (v1.Image, error) {
+			return c.makeBusybox(ctx, busybox, inputs)
 		}},
 		{name: pauseImage, inputs: []string{busybox}, recipe: "1", make: func(context.Context, string) (v1.Image, error) {
 			return makePause(busybox)
@@ -57,8 +63,8 @@ func kaniko(executor string) image {
 	}}
 }
 
-func makeStatic(context.Context, string) (v1.Image, error) {
-	base, err := layerOf(static())
+func makeStatic(inputs []string) (v1.Image, error) {
+	base, err := layerOf(static(inputs))
 	if err != nil {
 		return nil, err
 	}
@@ -66,12 +72,12 @@ func makeStatic(context.Context, string) (v1.Image, error) {
 }
 
 // makeBusybox makes the image that Tekton runs scripts in. It must allow root.
-func (c *cluster) makeBusybox(ctx context.Context, busybox string) (v1.Image, error) {
+func (c *cluster) makeBusybox(ctx context.Context, busybox string, inputs []string) (v1.Image, error) {
 	applets, err := c.output(ctx, busybox, "--list")
 	if err != nil {
 		return nil, err
 	}
-	files := append(static(), folder("bin", 0o755), file{path: "bin/busybox", mode: 0o755, source: busybox})
+	files := append(static(inputs), folder("bin", 0o755), file{path: "bin/busybox", mode: 0o755, source: busybox})
 	for applet := range strings.FieldsSeq(applets) {
 		if applet != "busybox" {
 			files = append(files, file{path: "bin/" + applet, link: "busybox"})

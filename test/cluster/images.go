@@ -28,9 +28,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/compression"
@@ -302,27 +304,41 @@ var accounts = []file{
 	{path: "etc/group", content: "root:x:0:\nnonroot:x:65532:\n"},
 }
 
-// static is what a static binary expects to find: accounts, a place for temporary files, and the certificate
-// authorities that this machine trusts.
-func static() (files []file) {
+// zoneInfoPath is where images have the time zones of the world, which schedules are in.
+const zoneInfoPath = "/usr/share/zoneinfo.zip"
+
+// staticInputs are the files of this machine that are part of each image of a static binary: whom it trusts, and Go's own
+// copy of the time zones.
+func staticInputs(ctx context.Context) ([]string, error) {
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return nil, fmt.Errorf("failed to find Go: %w", err)
+	}
+	return []string{caBundle, filepath.Join(strings.TrimSpace(string(root)), "lib", "time", "zoneinfo.zip")}, nil
+}
+
+// static is what a static binary expects to find: accounts, a place for temporary files, time zones, and the certificate
+// authorities that this machine trusts. inputs are those of staticInputs.
+func static(inputs []string) (files []file) {
 	files = append(files,
 		folder("etc", 0o755), folder("etc/ssl", 0o755), folder("etc/ssl/certs", 0o755), folder("tmp", 0o1777),
 		folder("home", 0o755), folder("home/nonroot", 0o755), // nobody writes there
 		file{path: "etc/ssl/certs/ca-certificates.crt", source: caBundle},
 		file{path: "etc/nsswitch.conf", content: "hosts: files dns\n"},
+		folder("usr", 0o755), folder("usr/share", 0o755), file{path: strings.TrimPrefix(zoneInfoPath, "/"), source: inputs[1]},
 	)
 	return append(files, accounts...)
 }
 
 var staticConfig = v1.Config{
 	User: fmt.Sprintf("%d:%d", nonRoot, nonRoot),
-	Env:  []string{"PATH=/ko-app:/usr/local/bin:/usr/bin:/bin", "SSL_CERT_FILE=" + caBundle},
+	Env:  []string{"PATH=/ko-app:/usr/local/bin:/usr/bin:/bin", "SSL_CERT_FILE=" + caBundle, "ZONEINFO=" + zoneInfoPath},
 }
 
 // program is the image of one static binary, laid out as ko would. The binary's path is its version.
-func program(name, binary string) image {
-	return image{name: name, recipe: "1 " + binary, inputs: []string{caBundle}, make: func(context.Context, string) (v1.Image, error) {
-		base, err := layerOf(static())
+func program(name, binary string, inputs []string) image {
+	return image{name: name, recipe: "1 " + binary, inputs: inputs, make: func(context.Context, string) (v1.Image, error) {
+		base, err := layerOf(static(inputs))
 		if err != nil {
 			return nil, err
 		}

@@ -114,7 +114,26 @@ func (c *cluster) readManifests(ctx context.Context) ([]*unstructured.Unstructur
 	if err != nil {
 		return nil, fmt.Errorf("failed to read the cluster's manifests: %w", err)
 	}
-	return slices.Concat(objects, ingress, own), nil
+	return slices.Concat(objects, ingress, own, []*unstructured.Unstructured{c.volume()}), nil
+}
+
+// volumeFolder holds the one volume there is: what is in it goes with the cluster.
+const volumeFolder = "volume"
+
+// volume is for the first claim that asks for no other StorageClass than the default, which is local.
+func (c *cluster) volume() *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1",
+		"kind":       "PersistentVolume",
+		"metadata":   map[string]any{"name": "local"},
+		"spec": map[string]any{
+			"accessModes":                   []any{"ReadWriteOnce"},
+			"capacity":                      map[string]any{"storage": "10Gi"},
+			"hostPath":                      map[string]any{"path": c.path(volumeFolder), "type": "Directory"},
+			"persistentVolumeReclaimPolicy": "Retain",
+			"storageClassName":              "local",
+		},
+	}}
 }
 
 func readProduct(folder fs.FS, patterns []string) ([]*unstructured.Unstructured, error) {

@@ -137,7 +137,7 @@ func (c *cluster) makeAll(ctx context.Context, p *progress, runtimes []image) (*
 
 // makeImages has base images downloaded while programs are compiled.
 func (c *cluster) makeImages(ctx context.Context, p *progress, m *made, runtimes []image) error {
-	base, err := c.baseImages()
+	base, err := c.baseImages(ctx)
 	if err != nil {
 		return err
 	}
@@ -186,6 +186,10 @@ func (c *cluster) buildPrograms(ctx context.Context, p *progress, m *made) ([]im
 	if err != nil {
 		return nil, err
 	}
+	inputs, err := staticInputs(ctx)
+	if err != nil {
+		return nil, err
+	}
 	images := []image{kaniko(executor)}
 	wanted := map[string]binary{helloImage: helloBinary}
 	for _, importPath := range importPaths(m.objects) {
@@ -200,9 +204,22 @@ func (c *cluster) buildPrograms(ctx context.Context, p *progress, m *made) ([]im
 		if err != nil {
 			return nil, err
 		}
-		images = append(images, program(name, path))
+		images = append(images, program(name, path, inputs))
 	}
 	return images, nil
+}
+
+// makeVolume makes the folder of the volume. Kubernetes does not give a host's folder to the user of a pod, so that it is
+// everybody's; that of the state above it is not.
+func (c *cluster) makeVolume() error {
+	folder := c.path(volumeFolder)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("failed to make %s: %w", folder, err)
+	}
+	if err := os.Chmod(folder, 0o777); err != nil {
+		return fmt.Errorf("failed to open %s: %w", folder, err)
+	}
+	return nil
 }
 
 // create starts everything, and waits until it serves.
@@ -217,6 +234,9 @@ func (c *cluster) create(ctx context.Context, p *progress, m *made) error {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return fmt.Errorf("failed to make %s: %w", folder, err)
 		}
+	}
+	if err := c.makeVolume(); err != nil {
+		return err
 	}
 	if err := errors.Join(
 		c.linkBinaries(m.programs), c.createPKI(), c.writeConfiguration(), createCgroups(), c.createNetwork(ctx),

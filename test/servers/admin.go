@@ -31,10 +31,18 @@ type container interface {
 // admin is how tests reach a server: through the API server, which lets in whom it knows.
 //
 //	PUT /content/NAME   a JSON object of files, each encoded in base64; the answer is their revision
+//	PUT /fault          what a registry answers from now on in place of all else
+//	PUT /redirects/PATH a URL: who asks for what is below the path is sent to the same below the URL
+//	GET /connections    how many connections were accepted where the server serves, which is not here
 //	GET /health
-func admin(c container) http.Handler {
+func admin(c container, f *faults, t *traffic) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /connections", t.serveConnections)
+	mux.HandleFunc("PUT /redirects/{path...}", t.serveRedirect)
+	if f != nil {
+		f.admin(mux)
+	}
 	mux.HandleFunc("PUT /content/{name...}", func(w http.ResponseWriter, r *http.Request) {
 		if c == nil {
 			http.Error(w, errNoContent.Error(), http.StatusNotFound)

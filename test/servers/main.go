@@ -15,7 +15,8 @@ limitations under the License.
 */
 
 // Command servers has what the end-to-end tests fetch sources from and push images to, in pods of the test's own: a git
-// server, an S3-compatible store, or an image registry. All that they keep is gone with them.
+// server, an S3-compatible store, one that speaks the protocol of Google Cloud Storage, or an image registry. All that they
+// keep is gone with them.
 package main
 
 import (
@@ -34,6 +35,7 @@ const (
 	httpsAddress    = ":8443"
 	sshAddress      = ":2222"
 	s3Address       = ":9000"
+	gcsAddress      = ":4443"
 	registryAddress = ":5000"
 	adminAddress    = ":8081"
 )
@@ -59,38 +61,56 @@ func serve(kind string, s *settings) error {
 		if len(s.hostKey) > 0 {
 			start(func() error { return s.listenSSH(context.Background(), sshAddress, r) })
 		}
-		start(func() error { return plain(adminAddress, admin(r)) })
+		start(func() error { return plain(adminAddress, admin(r, nil, &s.traffic)) })
 	case "s3":
 		b := newBuckets()
 		start(func() error { return s.listen(s3Address, s.signed(b.handler())) })
-		start(func() error { return plain(adminAddress, admin(b)) })
+		start(func() error { return plain(adminAddress, admin(b, nil, &s.traffic)) })
+	case "gcs":
+		b, err := newGCSBuckets()
+		if err != nil {
+			return err
+		}
+		start(func() error { return s.listen(gcsAddress, s.granted(b.handler())) })
+		start(func() error { return plain(adminAddress, admin(b, nil, &s.traffic)) })
 	case "registry":
 		handler, err := newRegistry(os.TempDir())
 		if err != nil {
 			return err
 		}
-		start(func() error { return s.listen(registryAddress, s.authenticated(handler)) })
-		start(func() error { return plain(adminAddress, admin(nil)) })
+		f := &faults{}
+		start(func() error { return s.listen(registryAddress, f.before(s.authenticated(handler))) })
+		start(func() error { return plain(adminAddress, admin(nil, f, &s.traffic)) })
 	default:
-		return fmt.Errorf("there is no server %q: name git, s3 or registry", kind)
+		return fmt.Errorf("there is no server %q: name git, s3, gcs or registry", kind)
 	}
 	return <-failed
 }
 
 // listen serves by TLS where there is a certificate.
 func (s *settings) listen(address string, handler http.Handler) error {
-	if s.certificate == "" {
-		return plain(address, handler)
+	listener, err := s.traffic.listen(context.Background(), address)
+	if err != nil {
+		return err
 	}
-	return server(address, handler).ListenAndServeTLS(s.certificate, s.key)
+	defer listener.Close()
+	serving := server(address, s.traffic.redirecting(handler))
+	if s.certificate == "" {
+		return serving.Serve(listener)
+	}
+	return serving.ServeTLS(listener, s.certificate, s.key)
 }
 
 func plain(address string, handler http.Handler) error {
 	return server(address, handler).ListenAndServe()
 }
 
+// server speaks HTTP/1.1 only. The registry takes one upload at a time: the others' data would fill the window that all
+// requests of one connection of HTTP/2 share, and the one would wait for ever.
 func server(address string, handler http.Handler) *http.Server {
-	return &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: time.Minute}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: time.Minute, Protocols: protocols}
 }
 
 var errNoContent = errors.New("this server takes no content")

@@ -55,7 +55,7 @@ func put(t *testing.T, c container, name string, files map[string][]byte) string
 		t.Fatal(err)
 	}
 	recorder := httptest.NewRecorder()
-	admin(c).ServeHTTP(recorder, httptest.NewRequest(http.MethodPut, "/content/"+name, bytes.NewReader(body)))
+	admin(c, nil, &traffic{}).ServeHTTP(recorder, httptest.NewRequest(http.MethodPut, "/content/"+name, bytes.NewReader(body)))
 	if recorder.Code != http.StatusOK {
 		t.Fatalf("PUT %s = %d %s", name, recorder.Code, recorder.Body)
 	}
@@ -268,21 +268,73 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
+func TestFaults(t *testing.T) {
+	handler, err := newRegistry(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &faults{}
+	server := httptest.NewServer(f.before(handler))
+	t.Cleanup(server.Close)
+	tag, err := name.NewTag(strings.TrimPrefix(server.URL, "http://") + "/fn/code:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := random.Image(100, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	once := remote.WithRetryPredicate(func(error) bool { return false })
+	status := remote.WithRetryStatusCodes() // none
+	for _, test := range []struct{ body, push, pull string }{
+		{body: `{"status":401}`, push: "401 Unauthorized", pull: "UNAUTHORIZED"},
+		{body: `{"status":403,"onlyPushes":true}`, push: "DENIED"},
+		{body: `{"status":404,"onlyPushes":true}`, push: "NAME_UNKNOWN"},
+		{body: `{"status":429}`, push: "TOOMANYREQUESTS", pull: "TOOMANYREQUESTS"},
+		{body: `{"status":500}`, push: "500", pull: "500"},
+		{body: `{}`},
+	} {
+		recorder := httptest.NewRecorder()
+		admin(nil, f, &traffic{}).ServeHTTP(recorder, httptest.NewRequest(http.MethodPut, "/fault", strings.NewReader(test.body)))
+		if recorder.Code != http.StatusOK {
+			t.Fatalf("PUT /fault = %d %s", recorder.Code, recorder.Body)
+		}
+		wantFailure(t, test.body+" push", remote.Write(tag, image, once, status), test.push)
+		if test.pull != "" || test.push == "" {
+			_, err := remote.Get(tag, once, status)
+			wantFailure(t, test.body+" pull", err, test.pull)
+		}
+	}
+}
+
+// wantFailure looks for text in an error, or for none.
+func wantFailure(t *testing.T, what string, err error, want string) {
+	t.Helper()
+	if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+		t.Errorf("%s = %v, want %q", what, err, want)
+	}
+}
+
 func TestAdmin(t *testing.T) {
 	for _, test := range []struct {
 		name, method, path, body string
 		container                container
+		faults                   *faults
 		want                     int
 	}{
 		{name: "health", method: http.MethodGet, path: "/health", want: http.StatusOK},
 		{name: "no container", method: http.MethodPut, path: "/content/a", body: "{}", want: http.StatusNotFound},
 		{name: "no JSON", method: http.MethodPut, path: "/content/a", body: "{", container: newBuckets(), want: http.StatusBadRequest},
 		{name: "no name", method: http.MethodPut, path: "/content/code", body: `{"":""}`, container: newRepositories(), want: http.StatusInternalServerError},
+		{name: "fault", method: http.MethodPut, path: "/fault", body: `{"status":500}`, faults: &faults{}, want: http.StatusOK},
+		{name: "fault that is no JSON", method: http.MethodPut, path: "/fault", body: "{", faults: &faults{}, want: http.StatusBadRequest},
+		{name: "fault that is none", method: http.MethodPut, path: "/fault", body: `{"status":200}`, faults: &faults{}, want: http.StatusBadRequest},
+		{name: "fault of what has none", method: http.MethodPut, path: "/fault", body: `{"status":500}`, want: http.StatusNotFound},
 		{name: "get", method: http.MethodGet, path: "/content/a", container: newBuckets(), want: http.StatusMethodNotAllowed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			recorder := httptest.NewRecorder()
-			admin(test.container).ServeHTTP(recorder, httptest.NewRequest(test.method, test.path, strings.NewReader(test.body)))
+			admin(test.container, test.faults, &traffic{}).ServeHTTP(recorder, httptest.NewRequest(test.method, test.path, strings.NewReader(test.body)))
 			if recorder.Code != test.want {
 				t.Errorf("status = %d %s, want %d", recorder.Code, recorder.Body, test.want)
 			}
@@ -304,7 +356,54 @@ func TestReadSettings(t *testing.T) {
 	if err != nil || got.certificate != filepath.Join(folder, "tls.crt") || got.username != "me" || got.password != "hunter2" {
 		t.Errorf("readSettings() = %+v, %v", got, err)
 	}
-	if err := serve("ftp", got); err == nil || !strings.Contains(err.Error(), "name git, s3 or registry") {
+	if err := serve("ftp", got); err == nil || !strings.Contains(err.Error(), "name git, s3, gcs or registry") {
 		t.Errorf("serve(ftp) = %v", err)
+	}
+}
+
+// TestTraffic counts connections and not requests, and sends elsewhere only whom it should.
+func TestTraffic(t *testing.T) {
+	s := &settings{}
+	listener, err := s.traffic.listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving := server("", s.traffic.redirecting(http.NotFoundHandler()))
+	go func() { _ = serving.Serve(listener) }()
+	t.Cleanup(func() { serving.Close() })
+	ask := func(method, path, body string) string {
+		recorder := httptest.NewRecorder()
+		admin(nil, nil, &s.traffic).ServeHTTP(recorder, httptest.NewRequest(method, path, strings.NewReader(body)))
+		if recorder.Code != http.StatusOK {
+			t.Errorf("%s %s = %d %s", method, path, recorder.Code, recorder.Body)
+		}
+		return recorder.Body.String()
+	}
+	if got := ask(http.MethodGet, "/connections", ""); got != "0" {
+		t.Errorf("connections = %s before there was one", got)
+	}
+	ask(http.MethodPut, "/redirects/org/moved.git", "https://example.com/new.git")
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for path, want := range map[string]string{
+		"/org/moved.git/info/refs?service=git-upload-pack": "https://example.com/new.git/info/refs?service=git-upload-pack",
+		"/org/moved.git/HEAD":                              "https://example.com/new.git/HEAD",
+		"/org/moved.gitx/a":                                "",
+		"/org/moved.git":                                   "",
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listener.Addr().String()+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get("Location"); got != want {
+			t.Errorf("%s leads to %q, want %q", path, got, want)
+		}
+	}
+	if got := ask(http.MethodGet, "/connections", ""); got == "0" {
+		t.Error("no connection was counted")
 	}
 }

@@ -35,6 +35,8 @@ type settings struct {
 	username, password string
 	hostKey            []byte // of ssh
 	authorized         []byte // the public key that ssh lets in, as in authorized_keys
+
+	traffic traffic
 }
 
 func readSettings(folder string) (*settings, error) {

@@ -29,10 +29,9 @@ import (
 
 // listenSSH serves repositories to who has the key that is let in.
 func (s *settings) listenSSH(ctx context.Context, address string, r *repositories) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", address)
+	listener, err := s.traffic.listen(ctx, address)
 	if err != nil {
-		return fmt.Errorf("failed to listen: %w", err)
+		return err
 	}
 	defer listener.Close()
 	return s.serveSSH(ctx, listener, r)
