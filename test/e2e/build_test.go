@@ -19,13 +19,10 @@ limitations under the License.
 package e2e
 
 import (
-	"context"
-	"fmt"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"knative.dev/pkg/ptr"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
@@ -121,8 +118,7 @@ func TestRegistryNotConfigured(t *testing.T) {
 	if registry == "" {
 		t.Fatalf("ConfigMap %s names no registry: the other tests need one", config.BuildConfigName)
 	}
-	s.setRegistry("")
-	t.Cleanup(func() { s.setRegistry(registry) })
+	s.configure(config.BuildConfigName, map[string]string{"registry": ""})
 
 	fn := s.awaitFunction(s.create(test.NewPythonFunction(s.namespace, "homeless", answering("home"))),
 		func(fn *v1alpha1.LambdaFunction) bool {
@@ -133,19 +129,7 @@ func TestRegistryNotConfigured(t *testing.T) {
 	}
 
 	// The cause goes, and so does the failure, without an edit.
-	s.setRegistry(registry)
+	s.configure(config.BuildConfigName, map[string]string{"registry": registry})
 	fn = s.awaitFunction(fn, (*v1alpha1.LambdaFunction).IsReady)
 	s.wantText(fn, "home")
-}
-
-func (s *scenario) setRegistry(registry string) {
-	s.Helper()
-	// The clean-up needs it too, when all else has been interrupted.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(interrupted), tidiness)
-	defer cancel()
-	_, err := clients.Kube.CoreV1().ConfigMaps(systemNamespace).Patch(ctx, config.BuildConfigName, types.MergePatchType,
-		fmt.Appendf(nil, `{"data":{"registry":%q}}`, registry), metav1.PatchOptions{})
-	if err != nil {
-		s.Errorf("Failed to patch ConfigMap %s: %v", config.BuildConfigName, err)
-	}
 }

@@ -16,5 +16,6 @@ limitations under the License.
 
 // Package e2e has the tests that need a cluster with the operator. They are built with the tag e2e, and run by
 // `make e2e`: against the local cluster, or one of the user's. There, allowed-networks of ConfigMap config-build must have
-// the network of Services: functions are fetched from servers within the cluster.
+// the network of Services: functions are fetched from servers within the cluster. Its registry begins with an IP address and a
+// port, and speaks plain http: a Service that leads there is pushed through.
 package e2e

@@ -19,188 +19,126 @@ limitations under the License.
 package e2e
 
 import (
-	"archive/zip"
-	"bytes"
-	"fmt"
-	"io/fs"
+	"context"
 	"strings"
 	"testing"
 
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
-	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
 	"github.com/knative-lambda/knative-lambda-operator/test"
 )
 
-// fault is a function that fails, why, and what mends it without an edit of its spec.
+// fault is a function that is not ready, why, and what mends it: the same object goes on.
 type fault struct {
 	function *v1alpha1.LambdaFunction
 	reason   string
 	// message is part of the condition's message.
 	message string
-	mend    func()
+	// mend takes the cause away, outside of the function or in its spec.
+	mend func(*v1alpha1.LambdaFunction)
 }
 
-// TestFaults has functions that fail for what is outside of them, or in them: each says why, and becomes ready once the
-// cause is gone.
-func TestFaults(t *testing.T) {
-	s := newScenario(t)
-	s.startServer(test.ServerS3, &test.ServerSettings{Username: "access", Password: password})
-	s.putContent(test.ServerS3, "code", map[string][]byte{
-		"one.py": []byte(answering("one")), "bad.zip": []byte("no archive\n"), "link.zip": s.linkTo("/var/run/secrets"),
-	})
-	var faults []fault
-	for _, list := range [][]fault{s.sourceFaults(), s.buildFaults(), s.deployFaults()} {
-		faults = append(faults, list...)
+// outside is what mends a function without an edit of it.
+func outside(mend func()) func(*v1alpha1.LambdaFunction) {
+	return func(*v1alpha1.LambdaFunction) { mend() }
+}
+
+// editing mends a function by an edit of its spec.
+func (s *scenario) editing(change func(*v1alpha1.LambdaFunctionSpec)) func(*v1alpha1.LambdaFunction) {
+	return func(fn *v1alpha1.LambdaFunction) {
+		s.edit(fn, func(fn *v1alpha1.LambdaFunction) { change(&fn.Spec) })
 	}
+}
+
+// recoding mends a function by other code.
+func (s *scenario) recoding(code string) func(*v1alpha1.LambdaFunction) {
+	return s.editing(func(spec *v1alpha1.LambdaFunctionSpec) {
+		spec.Source.Inline = &v1alpha1.InlineSource{Code: code}
+	})
+}
+
+// playAll has functions fail for what is outside of them, or in them: each says why, and becomes ready once the cause is
+// gone. A test has no more of them than a small cluster has room for.
+func (s *scenario) playAll(faults []fault) {
+	s.Helper()
 	for i := range faults {
 		faults[i].function = s.create(faults[i].function)
 	}
 	for _, f := range faults {
-		fn := s.awaitFunction(f.function, func(fn *v1alpha1.LambdaFunction) bool {
-			return fn.Status.GetCondition(v1alpha1.ConditionReady).IsFalse()
-		})
-		ready := fn.Status.GetCondition(v1alpha1.ConditionReady)
-		if ready.GetReason() != f.reason || !strings.Contains(ready.GetMessage(), f.message) {
-			t.Errorf("%s: Ready = %s %q, want %s with %q", fn.Name, ready.GetReason(), ready.GetMessage(), f.reason, f.message)
-		}
-		t.Logf("%-16s %-26s %3.0f s after it was created: %.150s", fn.Name, ready.GetReason(),
-			ready.LastTransitionTime.Inner.Sub(fn.CreationTimestamp.Time).Seconds(), ready.GetMessage())
+		s.wantFault(f)
 	}
 	for _, f := range faults {
-		if f.mend != nil {
-			f.mend()
-		}
+		f.mend(f.function)
 	}
 	for _, f := range faults {
-		if f.mend != nil {
-			s.awaitMended(f.function)
-		}
+		s.awaitMended(f.function)
 	}
 }
 
-// linkTo is an archive with a symbolic link.
-func (s *scenario) linkTo(target string) []byte {
+func TestFaultsOfObjects(t *testing.T) {
+	s := newScenario(t)
+	s.playAll(s.objectFaults())
+}
+
+func TestFaultsOfRepositories(t *testing.T) {
+	s := newScenario(t)
+	s.playAll(s.gitFaults())
+}
+
+func TestFaultsOfCode(t *testing.T) {
+	s := newScenario(t)
+	s.playAll(s.codeFaults())
+}
+
+func TestFaultsOfBuilds(t *testing.T) {
+	s := newScenario(t)
+	s.playAll(s.buildFaults())
+}
+
+func TestFaultsOfInstances(t *testing.T) {
+	s := newScenario(t)
+	s.playAll(s.deployFaults())
+}
+
+func TestFaultsOfImages(t *testing.T) {
+	s := newScenario(t)
+	s.playAll(s.imageFaults())
+}
+
+// wantFault waits until the function is not ready for the reason of the fault. It may have had others before: a server that
+// has just started is not reached by all at once.
+func (s *scenario) wantFault(f fault) {
 	s.Helper()
-	var packed bytes.Buffer
-	archive := zip.NewWriter(&packed)
-	header := &zip.FileHeader{Name: "main.py"}
-	header.SetMode(fs.ModeSymlink | 0o777)
-	w, err := archive.CreateHeader(header)
-	if err != nil {
-		s.Fatal(err)
+	var last *v1alpha1.LambdaFunction
+	ctx, cancel := context.WithTimeout(interrupted, patience)
+	defer cancel()
+	fn, err := clients.AwaitFunction(ctx, f.function, func(fn *v1alpha1.LambdaFunction) (bool, error) {
+		last = fn
+		return fn.Status.GetCondition(v1alpha1.ConditionReady).GetReason() == f.reason, nil
+	})
+	if err != nil && last != nil {
+		fn = last
+	} else if err != nil {
+		s.Errorf("%s: %v", f.function.Name, err)
+		return
 	}
-	if _, err := w.Write([]byte(target)); err != nil {
-		s.Fatal(err)
+	ready := fn.Status.GetCondition(v1alpha1.ConditionReady)
+	if ready.GetReason() != f.reason || !strings.Contains(ready.GetMessage(), f.message) {
+		s.Errorf("%s: Ready = %s %q, want %s with %q", fn.Name, ready.GetReason(), ready.GetMessage(), f.reason, f.message)
 	}
-	if err := archive.Close(); err != nil {
-		s.Fatal(err)
+	if strings.Contains(ready.GetMessage(), password) {
+		s.Errorf("%s: message of Ready = %q, which tells a password", fn.Name, ready.GetMessage())
 	}
-	return packed.Bytes()
-}
-
-func (s *scenario) sourceFaults() []fault {
-	login := func(access string) map[string]string {
-		return map[string]string{"accesskey": access, "secretkey": password}
+	since, cause := fn.CreationTimestamp.Time, "it was created"
+	if build := fn.Status.BuildStatus; build != nil && build.CompletedAt != nil {
+		since, cause = build.CompletedAt.Time, "its build ended"
 	}
-	right := s.createSecret("right", corev1.SecretTypeOpaque, login("access"))
-	wrong := s.createSecret("wrong", corev1.SecretTypeOpaque, login("other"))
-	from := func(name, host, key string, secret *corev1.LocalObjectReference) *v1alpha1.LambdaFunction {
-		return s.from(name, v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeS3, S3: &v1alpha1.S3Source{
-			Bucket: "code", Key: key, Endpoint: "http://" + host + ":9000", SecretRef: secret,
-		}})
-	}
-	s3 := test.ServerHost(s.namespace, test.ServerS3)
-	return []fault{{
-		from("no-object", s3, "late.py", right), string(source.ReasonSourceNotFound), "late.py",
-		func() {
-			s.putContent(test.ServerS3, "code", map[string][]byte{"late.py": []byte(answering("late")), "one.py": []byte(answering("one"))})
-		},
-	}, {
-		from("no-secret", s3, "one.py", &corev1.LocalObjectReference{Name: "late"}), string(source.ReasonSecretInvalid), "",
-		func() { s.createSecret("late", corev1.SecretTypeOpaque, login("access")) },
-	}, {
-		from("wrong-secret", s3, "one.py", wrong), string(source.ReasonSourceForbidden), "source.s3.secretRef",
-		func() { s.patchSecret("wrong", "accesskey", "access") },
-	}, {
-		from("no-server", "none."+s.namespace+".svc.cluster.local", "one.py", right), string(source.ReasonSourceUnavailable), "none.", nil,
-	}, {
-		from("no-archive", s3, "bad.zip", right), string(source.ReasonInvalidArchive), "bad.zip", nil,
-	}, {
-		from("link", s3, "link.zip", right), string(source.ReasonInvalidArchive), "main.py", nil,
-	}}
-}
-
-func (s *scenario) patchSecret(name, key, value string) {
-	s.Helper()
-	patch := fmt.Sprintf(`{"stringData":{%q:%q}}`, key, value)
-	_, err := clients.Kube.CoreV1().Secrets(s.namespace).Patch(interrupted, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-	if err != nil {
-		s.Fatalf("Failed to patch Secret %q: %v", name, err)
-	}
-}
-
-func (s *scenario) buildFaults() []fault {
-	registry := test.NewPythonFunction(s.namespace, "no-registry", answering("no"))
-	registry.Spec.Build.Registry, registry.Spec.Build.Insecure = "none."+s.namespace+".svc.cluster.local:5000", true
-	packages := test.NewNodeFunction(s.namespace, "no-package", "exports.handler = () => 1\n")
-	packages.Spec.Source.Inline.Dependencies = `{"left-pad-of-nobody": "1.0.0"}`
-	wrongType := test.NewGoFunction(s.namespace, "wrong-type", "package main\n\nfunc Handler() (string, error) { return 1, nil }\n")
-	return []fault{{
-		registry, v1alpha1.ReasonRegistryUnavailable, "none.", nil,
-	}, {
-		packages, v1alpha1.ReasonDependencyNotFound, "left-pad-of-nobody", nil,
-	}, {
-		wrongType, v1alpha1.ReasonCompileFailed, "main.go:3", nil,
-	}}
-}
-
-func (s *scenario) deployFaults() []fault {
-	environment := test.NewPythonFunction(s.namespace, "no-environment", answering("set"))
-	environment.Spec.EnvFrom = []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{
-		LocalObjectReference: corev1.LocalObjectReference{Name: "settings"},
-	}}}
-	memory := test.NewPythonFunction(s.namespace, "no-memory", "hoard = bytearray(1 << 30)\n"+answering("much"))
-	memory.Spec.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("128Mi")}
-	image := test.NewPythonFunction(s.namespace, "no-image", "")
-	image.Spec.Source = v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeImage, Image: &v1alpha1.ImageSource{Repository: "registry.invalid/none"}}
-	image.Spec.Runtime = v1alpha1.RuntimeSpec{}
-	taken := test.NewPythonFunction(s.namespace, "taken", answering("free"))
-	s.createService(taken.Name)
-	return []fault{{
-		environment, v1alpha1.ReasonRevisionFailed, "settings",
-		func() { s.createSecret("settings", corev1.SecretTypeOpaque, map[string]string{"A": "1"}) },
-	}, {
-		memory, v1alpha1.ReasonRevisionFailed, "killed", nil,
-	}, {
-		test.NewPythonFunction(s.namespace, "exits", "raise SystemExit(3)\n"), v1alpha1.ReasonRevisionFailed, "main.handler", nil,
-	}, {
-		image, v1alpha1.ReasonRevisionFailed, "registry.invalid/none", nil,
-	}, {
-		taken, v1alpha1.ReasonNotOwned, "taken",
-		func() {
-			if err := clients.Serving.ServingV1().Services(s.namespace).Delete(interrupted, taken.Name, metav1.DeleteOptions{}); err != nil {
-				s.Fatalf("Failed to delete Knative Service %q: %v", taken.Name, err)
-			}
-		},
-	}}
-}
-
-// createService creates a Knative Service that is nobody's.
-func (s *scenario) createService(name string) {
-	s.Helper()
-	service := &servingv1.Service{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	service.Spec.Template.Spec.Containers = []corev1.Container{{Image: "registry.invalid/other"}}
-	if _, err := clients.Serving.ServingV1().Services(s.namespace).Create(interrupted, service, metav1.CreateOptions{}); err != nil {
-		s.Fatalf("Failed to create Knative Service %q: %v", name, err)
-	}
+	s.Logf("%-16s %-26s %3.0f s after %s: %.200s", fn.Name, ready.GetReason(),
+		ready.LastTransitionTime.Inner.Sub(since).Seconds(), cause, ready.GetMessage())
 }
 
 // TestBuildCancelled has a user cancel a build, and ask for another.

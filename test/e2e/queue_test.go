@@ -20,14 +20,12 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"testing"
 
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
@@ -79,33 +77,7 @@ func TestBuildQueue(t *testing.T) {
 // limitBuilds sets how many builds run at once, and takes it back when the test ends.
 func (s *scenario) limitBuilds(total, namespace int) {
 	s.Helper()
-	const totalKey, namespaceKey = "max-concurrent-builds", "max-concurrent-builds-per-namespace"
-	before, err := clients.Kube.CoreV1().ConfigMaps(systemNamespace).Get(interrupted, config.BuildConfigName, metav1.GetOptions{})
-	if err != nil {
-		s.Fatal(err)
-	}
-	patch := func(data map[string]any) {
-		s.Helper()
-		// The clean-up needs it too, when all else has been interrupted.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(interrupted), tidiness)
-		defer cancel()
-		raw, err := json.Marshal(map[string]any{"data": data})
-		if err != nil {
-			s.Fatal(err)
-		}
-		_, err = clients.Kube.CoreV1().ConfigMaps(systemNamespace).
-			Patch(ctx, config.BuildConfigName, types.MergePatchType, raw, metav1.PatchOptions{})
-		if err != nil {
-			s.Errorf("Failed to patch ConfigMap %s: %v", config.BuildConfigName, err)
-		}
-	}
-	// A key that was not there goes away again.
-	restored := map[string]any{totalKey: nil, namespaceKey: nil}
-	for key := range restored {
-		if value, ok := before.Data[key]; ok {
-			restored[key] = value
-		}
-	}
-	s.Cleanup(func() { patch(restored) })
-	patch(map[string]any{totalKey: strconv.Itoa(total), namespaceKey: strconv.Itoa(namespace)})
+	s.configure(config.BuildConfigName, map[string]string{
+		"max-concurrent-builds": strconv.Itoa(total), "max-concurrent-builds-per-namespace": strconv.Itoa(namespace),
+	})
 }

@@ -35,6 +35,7 @@ import (
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/test"
 )
@@ -81,6 +82,16 @@ func (s *scenario) wait(wait func(context.Context) error) {
 	if err := wait(ctx); err != nil {
 		s.Fatal(err)
 	}
+}
+
+// buildConfig returns the keys of ConfigMap config-build.
+func (s *scenario) buildConfig() map[string]string {
+	s.Helper()
+	cm, err := clients.Kube.CoreV1().ConfigMaps(systemNamespace).Get(interrupted, config.BuildConfigName, metav1.GetOptions{})
+	if err != nil {
+		s.Fatalf("Failed to get ConfigMap %s: %v", config.BuildConfigName, err)
+	}
+	return cm.Data
 }
 
 func (s *scenario) create(fn *v1alpha1.LambdaFunction) *v1alpha1.LambdaFunction {
@@ -197,6 +208,39 @@ func (s *scenario) shortenWindow(fn *v1alpha1.LambdaFunction) {
 	s.awaitService(fn, func(service *servingv1.Service) bool {
 		return service.Generation >= patched.Generation && service.IsReady()
 	})
+}
+
+// configure sets keys of one of the operator's ConfigMaps, and takes that back when the test ends, which runs alone.
+func (s *scenario) configure(name string, data map[string]string) {
+	s.Helper()
+	configMaps := clients.Kube.CoreV1().ConfigMaps(systemNamespace)
+	before, err := configMaps.Get(interrupted, name, metav1.GetOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	patch := func(data map[string]*string) {
+		s.Helper()
+		// The clean-up needs it too, when all else has been interrupted.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(interrupted), tidiness)
+		defer cancel()
+		raw, err := json.Marshal(map[string]any{"data": data})
+		if err != nil {
+			s.Fatal(err)
+		}
+		if _, err := configMaps.Patch(ctx, name, types.MergePatchType, raw, metav1.PatchOptions{}); err != nil {
+			s.Errorf("Failed to patch ConfigMap %s: %v", name, err)
+		}
+	}
+	wanted, restored := map[string]*string{}, map[string]*string{}
+	for key, value := range data {
+		// A key that was not there goes away again.
+		wanted[key], restored[key] = &value, nil
+		if old, ok := before.Data[key]; ok {
+			restored[key] = &old
+		}
+	}
+	s.Cleanup(func() { patch(restored) })
+	patch(wanted)
 }
 
 func (s *scenario) do(request *http.Request) *test.Response {

@@ -1,0 +1,236 @@
+//go:build e2e
+
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"knative.dev/pkg/ptr"
+
+	"github.com/knative-lambda/knative-lambda-operator/test"
+)
+
+const (
+	deadLetterPods = "app.kubernetes.io/name=knative-lambda,app.kubernetes.io/component=deadletter"
+	deadLetterPort = 8080
+)
+
+// postOffice is the sink of dead letters, for the letters of a scenario's namespace.
+type postOffice struct {
+	*scenario
+	address string
+	stop    func()
+}
+
+// openPostOffice waits until the sink is ready and can be reached.
+func (s *scenario) openPostOffice() *postOffice {
+	s.Helper()
+	p := &postOffice{scenario: s}
+	s.wait(func(ctx context.Context) error {
+		var failed error
+		err := wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
+			var pod string
+			if pod, failed = clients.PodOf(ctx, systemNamespace, deadLetterPods); failed != nil {
+				return false, nil //nolint:nilerr // It is tried again.
+			}
+			p.address, p.stop, failed = clients.Forward(ctx, systemNamespace, pod, deadLetterPort)
+			return failed == nil, nil
+		})
+		return errors.Join(err, failed)
+	})
+	return p
+}
+
+// ask sends a request for the namespace's letters, and decodes the answer where there is something to decode it to.
+func (p *postOffice) ask(method, path, token, body string, into any) *test.Response {
+	p.Helper()
+	request, err := http.NewRequestWithContext(interrupted, method,
+		fmt.Sprintf("http://%s/v1/namespaces/%s%s", p.address, p.namespace, path), bytes.NewBufferString(body))
+	if err != nil {
+		p.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := test.Do(http.DefaultClient, request)
+	if err != nil {
+		p.Fatal(err)
+	}
+	if into != nil {
+		if err := json.Unmarshal([]byte(response.Body), into); err != nil {
+			p.Fatalf("Failed to read the answer to %s %s, status %d: %s", method, path, response.Status, response.Body)
+		}
+	}
+	return response
+}
+
+// post sends a letter, as a broker does that has given up.
+func (p *postOffice) post(function, id string) {
+	p.Helper()
+	request, err := http.NewRequestWithContext(interrupted, http.MethodPost,
+		fmt.Sprintf("http://%s/v1/namespaces/%s?function=%s&retries=2", p.address, p.namespace, function),
+		bytes.NewBufferString(`{"id": "`+id+`"}`))
+	if err != nil {
+		p.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"Content-Type": "application/json", "Ce-Specversion": "1.0", "Ce-Id": id, "Ce-Type": "com.example.order", "Ce-Source": "/e2e",
+		"Ce-Subject": function, "Ce-Correlationid": "c-" + id,
+		"Ce-Knativeerrordest": fmt.Sprintf("http://%s.%s.svc.cluster.local", function, p.namespace),
+		"Ce-Knativeerrorcode": "500", "Ce-Knativeerrordata": "Ym9vbQ==",
+	} {
+		request.Header.Set(name, value)
+	}
+	response, err := test.Do(http.DefaultClient, request)
+	if err != nil {
+		p.Fatal(err)
+	}
+	if response.Status != http.StatusAccepted {
+		p.Fatalf("A letter was not taken: %d %s", response.Status, response.Body)
+	}
+}
+
+type letterList struct {
+	Letters []struct {
+		ID       string
+		Function string
+		Reason   string
+		Attempts int
+		LastBody string
+		Event    map[string]any
+	}
+}
+
+// token makes a ServiceAccount with rights to functions, by a role of that name where there is one, and returns a token.
+func (s *scenario) token(name, role string) string {
+	s.Helper()
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: s.namespace}}
+	if _, err := clients.Kube.CoreV1().ServiceAccounts(s.namespace).Create(interrupted, account, metav1.CreateOptions{}); err != nil {
+		s.Fatalf("Failed to create ServiceAccount %q: %v", name, err)
+	}
+	if role != "" {
+		_, err := clients.Kube.RbacV1().RoleBindings(s.namespace).Create(interrupted, &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: s.namespace}},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			s.Fatalf("Failed to bind role %q: %v", role, err)
+		}
+	}
+	request, err := clients.Kube.CoreV1().ServiceAccounts(s.namespace).CreateToken(interrupted, name, &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.Int64(3600)},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		s.Fatalf("Failed to ask for a token of %q: %v", name, err)
+	}
+	return request.Status.Token
+}
+
+// TestLettersAreKept keeps letters over the death of the sink, shows them to those who may see them, and sends them again.
+func TestLettersAreKept(t *testing.T) {
+	s := newScenario(t)
+	fn := s.createReady("orders", `
+def handler(event, context):
+    return {"id": event["id"], "redrive": context.extensions.get("lambdaredrive")}
+`)
+	editor := s.token("editor", "knative-lambda-namespaced-edit")
+	viewer := s.token("viewer", "knative-lambda-namespaced-view")
+	nobody := s.token("nobody", "")
+	p := s.openPostOffice()
+	for _, id := range []string{"1", "2", "3"} {
+		p.post(fn.Name, id)
+	}
+	// A letter that was accepted outlives its keeper.
+	p.stop()
+	if err := clients.Kube.CoreV1().Pods(systemNamespace).DeleteCollection(interrupted,
+		metav1.DeleteOptions{GracePeriodSeconds: ptr.Int64(0)}, metav1.ListOptions{LabelSelector: deadLetterPods}); err != nil {
+		t.Fatalf("Failed to delete the sink's pods: %v", err)
+	}
+	p = s.openPostOffice()
+	defer p.stop()
+
+	// The rights of a binding may take a moment to be known.
+	var list letterList
+	s.wait(func(ctx context.Context) error {
+		return wait.PollUntilContextCancel(ctx, time.Second, true, func(context.Context) (bool, error) {
+			return p.ask(http.MethodGet, "/letters", viewer, "", &list).Status == http.StatusOK, nil
+		})
+	})
+	if len(list.Letters) != 3 {
+		t.Fatalf("%d letters, want 3", len(list.Letters))
+	}
+	if first := list.Letters[0]; first.Function != fn.Name || first.Reason != "HandlerError" || first.Attempts != 3 || first.LastBody != "boom" ||
+		first.Event["id"] != "1" || first.Event["correlationid"] != "c-1" {
+		t.Errorf("the first letter is %+v", first)
+	}
+	const order, purge = `{"filter": {"function": "orders"}, "rate": 100}`, `{"filter": {"function": "orders"}}`
+	for _, tc := range []struct {
+		name, method, path, token, body string
+		want                            int
+	}{
+		{"list without a token", http.MethodGet, "/letters", "", "", http.StatusUnauthorized},
+		{"list with a false token", http.MethodGet, "/letters", "false", "", http.StatusUnauthorized},
+		{"list without rights", http.MethodGet, "/letters", nobody, "", http.StatusForbidden},
+		{"letter without rights", http.MethodGet, "/letters/" + list.Letters[0].ID, nobody, "", http.StatusForbidden},
+		{"redrive without a token", http.MethodPost, "/redrive", "", order, http.StatusUnauthorized},
+		{"redrive without rights", http.MethodPost, "/redrive", nobody, order, http.StatusForbidden},
+		{"redrive with rights to look only", http.MethodPost, "/redrive", viewer, order, http.StatusForbidden},
+		{"purge with rights to look only", http.MethodPost, "/purge", viewer, purge, http.StatusForbidden},
+	} {
+		if response := p.ask(tc.method, tc.path, tc.token, tc.body, nil); response.Status != tc.want || strings.Contains(response.Body, "c-1") {
+			t.Errorf("%s: %d, want %d: %s", tc.name, response.Status, tc.want, response.Body)
+		}
+	}
+	var redrive struct {
+		ID                     string
+		State                  string
+		Delivered, Undelivered int
+	}
+	if response := p.ask(http.MethodPost, "/redrive", editor, order, &redrive); response.Status != http.StatusAccepted {
+		t.Fatalf("The redrive was not taken: %d %s", response.Status, response.Body)
+	}
+	s.wait(func(ctx context.Context) error {
+		return wait.PollUntilContextCancel(ctx, time.Second, true, func(context.Context) (bool, error) {
+			p.ask(http.MethodGet, "/redrives/"+redrive.ID, editor, "", &redrive)
+			return redrive.State != "Queued" && redrive.State != "Running", nil
+		})
+	})
+	if redrive.State != "Succeeded" || redrive.Delivered != 3 {
+		t.Errorf("the redrive is %+v", redrive)
+	}
+	var left letterList
+	if p.ask(http.MethodGet, "/letters", viewer, "", &left); len(left.Letters) != 0 {
+		t.Errorf("%d letters are left", len(left.Letters))
+	}
+}
