@@ -59,9 +59,12 @@ type bench struct {
 	runs       int
 	coldStarts int
 	rate       int
+	many       int
 	settled    time.Duration
 	helloImage string
 	auditLog   string
+
+	operatorNamespace string
 }
 
 // measurements are all there are, by the name they are chosen by.
@@ -73,18 +76,21 @@ var measurements = []struct {
 	{"edit", measureEdit},
 	{"cold", measureColdStart},
 	{"settled", measureSettled},
+	{"dependencies", measureDependencies},
+	{"many", measureMany},
 }
 
 func run(ctx context.Context) (err error) {
-	b := &bench{caller: test.NewHTTPClient()}
+	b := &bench{caller: test.NewHTTPClient(), operatorNamespace: "knative-lambda"}
 	flag.IntVar(&b.runs, "runs", 10, "how often to apply and to edit")
 	flag.IntVar(&b.coldStarts, "cold-starts", 20, "how many cold starts of each kind")
 	flag.IntVar(&b.rate, "rate", 50, "requests a second during edits")
+	flag.IntVar(&b.many, "many", 200, "how many functions to apply at once")
 	flag.DurationVar(&b.settled, "settled", 10*time.Minute, "how long to look for writes with nothing to do")
 	flag.StringVar(&b.helloImage, "hello-image", "", "image of a Go program that answers HTTP, to compare cold starts with")
 	flag.StringVar(&b.auditLog, "audit-log", "", "the API server's audit log, to look for writes in")
 	sample := flag.String("sample", "samples/hello-python.yaml", "the function to measure")
-	only := flag.String("only", "apply,edit,cold,settled", "what to measure")
+	only := flag.String("only", "apply,edit,cold,settled", "what to measure; there are dependencies and many, too")
 	flag.Parse()
 
 	if b.sample, err = readSample(*sample); err != nil {
