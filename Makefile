@@ -22,7 +22,7 @@
 .PHONY: help
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
-		printf '  make %-14s %s\n' "$$target" "$$text"; done
+		printf '  make %-16s %s\n' "$$target" "$$text"; done
 
 .PHONY: demo
 demo: ## From nothing to the answer of a function: cluster, operator, sample, calls
@@ -75,3 +75,7 @@ e2e: ## Run the end-to-end tests against the operator that is installed: make e2
 .PHONY: bench
 bench: ## Measure the operator that is installed, and print a table: make bench ARGS=-help
 	@./hack/bench.sh $(ARGS)
+
+.PHONY: bench-runtimes
+bench-runtimes: ## Measure the runtime beside others, without a cluster: make bench-runtimes ARGS="-modes contract"
+	@./hack/bench-runtimes.sh $(ARGS)

@@ -15,7 +15,8 @@
 # limitations under the License.
 
 # Runs `go test` in a module: hack/gotest.sh FOLDER FORMAT ARGUMENTS... With TALLY in the environment, a line with how
-# many tests passed and how many failed is added to that file.
+# many tests passed and how many failed is added to that file, and with FAILED a line for each test and
+# package that failed.
 
 set -o errexit -o nounset -o pipefail
 
@@ -24,4 +25,11 @@ export TALLY="${TALLY:-/dev/null}"
 # A package that does not compile is an error, and a failed test here.
 # shellcheck disable=SC2016 # gotestsum sets the variables
 readonly COUNT='sh -c "echo $((TESTS_TOTAL - TESTS_FAILED - TESTS_SKIPPED)) $((TESTS_FAILED + TESTS_ERRORS)) >>$TALLY"'
-exec go run gotest.tools/gotestsum@v1.13.0 --format "$2" --format-hide-empty-pkg --post-run-command "${COUNT}" -- "${@:3}"
+events=$(mktemp)
+trap 'rm -f "${events}"' EXIT
+status=0
+go run gotest.tools/gotestsum@v1.13.0 --format "$2" --format-hide-empty-pkg --post-run-command "${COUNT}" \
+  --jsonfile "${events}" -- "${@:3}" || status=$?
+# A package that does not compile, or that panics, has no test to name.
+sed --quiet --regexp-extended 's/.*"Action":"fail","Package":"([^"]*)"(,"Test":"([^"]*)")?.*/\1 \3/p' "${events}" >>"${FAILED:-/dev/null}"
+exit "${status}"

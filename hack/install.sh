@@ -26,12 +26,34 @@ readonly TIMEOUT=5m
 
 use_cluster
 
+if ! own_cluster && [[ $(kubectl get persistentvolume local -o jsonpath='{.status.phase}') == Released ]]; then
+  # An operator that was removed had it: without its claim it is free again, with what is in it.
+  kubectl patch persistentvolume local --type json -p '[{"op": "remove", "path": "/spec/claimRef"}]' >/dev/null
+fi
+
 step "build and apply the operator"
 ko apply --sbom=none -f config/
 
 step "wait until it serves"
 kubectl --namespace "${SYSTEM_NAMESPACE}" rollout status deployment \
   --selector app.kubernetes.io/name=knative-lambda --timeout "${TIMEOUT}"
+# A webhook that is on its way out still answers those that are connected to it, and takes away fields that it does not
+# know.
+for ((tries = 240; tries > 0; tries--)); do
+  leaving=$(kubectl --namespace "${SYSTEM_NAMESPACE}" get pods --selector app.kubernetes.io/name=knative-lambda \
+    --output jsonpath='{.items[?(@.metadata.deletionTimestamp)].metadata.name}')
+  [[ -n "${leaving}" ]] || break
+  sleep 0.5
+done
+if own_cluster; then
+  claim=$(kubectl --namespace "${SYSTEM_NAMESPACE}" get persistentvolumeclaim letters-lambda-deadletter-0 \
+    --ignore-not-found -o jsonpath='{.status.phase}')
+  if [[ "${claim}" != Bound ]]; then
+    step "dead letters wait for a volume: the cluster needs a default StorageClass, see docs/dead-letters.md"
+  fi
+else
+  kubectl --namespace "${SYSTEM_NAMESPACE}" rollout status statefulset/lambda-deadletter --timeout "${TIMEOUT}"
+fi
 # The webhook registers itself once it has certificates. What is applied before that is neither checked nor defaulted.
 for registration in mutatingwebhookconfiguration/webhook.lambda.knative.io \
   validatingwebhookconfiguration/validation.webhook.lambda.knative.io \

@@ -14,8 +14,8 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-# Runs all that proves a change, and ends with how much passed and failed. It goes on after a failure, and takes away
-# the cluster that it started, also when it is interrupted.
+# Runs all that proves a change, and ends with what failed and how much passed. It goes on after a failure, and takes
+# away the cluster that it started, also when it is interrupted.
 
 set -o errexit -o nounset -o pipefail
 # Jobs get process groups of their own, so that an interrupted one can be ended with all it started.
@@ -26,7 +26,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source hack/environment.sh
 
 TALLY=$(mktemp)
-export TALLY
+FAILED=$(mktemp)
+export TALLY FAILED
 job=""
 started_cluster=""
 
@@ -46,8 +47,7 @@ function check() {
   if run "${@:2}"; then
     echo "1 0" >>"${TALLY}"
   else
-    step "FAILED: $1"
-    echo "0 1" >>"${TALLY}"
+    failed "$1"
     return 1
   fi
 }
@@ -58,10 +58,20 @@ function tests() {
   local before
   before=$(failures)
   if ! run "${@:2}"; then
-    step "FAILED: $1"
-    # It did not come to counting.
-    (($(failures) > before)) || echo "0 1" >>"${TALLY}"
+    # Where it did not come to counting, the whole is what failed.
+    if (($(failures) > before)); then
+      step "FAILED: $1"
+    else
+      failed "$1"
+    fi
   fi
+}
+
+# failed counts as failed, and names, what is one check.
+function failed() {
+  step "FAILED: $1"
+  echo "0 1" >>"${TALLY}"
+  echo "$1" >>"${FAILED}"
 }
 
 function passes() {
@@ -79,8 +89,7 @@ function start_cluster() {
   fi
   if [[ -f "${TEST_RUN}" ]]; then
     if grep --quiet --text hack/test.sh "/proc/$(<"${TEST_RUN}")/cmdline" 2>/dev/null; then
-      step "FAILED: another test run, process $(<"${TEST_RUN}"), has the local cluster"
-      echo "0 1" >>"${TALLY}"
+      failed "another test run, process $(<"${TEST_RUN}"), has the local cluster"
       return 1
     fi
     check "clear the cluster that a killed run left" local_cluster down || return 1
@@ -109,19 +118,20 @@ function finish() {
   set +o errexit
   if [[ -n "${job}" ]]; then
     end_job
-    echo "0 1" >>"${TALLY}"
+    failed "interrupted"
   fi
   if [[ -n "${started_cluster}" ]]; then
     check "remove the cluster" local_cluster down
   fi
-  local passed failed
-  passed=$(passes) failed=$(failures)
-  rm -f "${TALLY}"
-  if ((failed > 0 && status == 0)); then
+  local passed failures
+  passed=$(passes) failures=$(failures)
+  if ((failures > 0 && status == 0)); then
     status=1
   fi
   step "done"
-  echo "${passed} passed, ${failed} failed"
+  sed 's/^/FAILED /' "${FAILED}"
+  rm -f "${TALLY}" "${FAILED}"
+  echo "${passed} passed, ${failures} failed"
   exit "${status}"
 }
 trap finish EXIT

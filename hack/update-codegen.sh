@@ -32,6 +32,8 @@ echo "Checksums of examples"
 go run knative.dev/pkg/configmap/hash-gen config/*-config-*.yaml
 
 echo "Deep copies, clients, listers, informers"
+# Nothing that is built imports it, so that a fresh module cache has not its files.
+go mod download k8s.io/code-generator
 # shellcheck source=/dev/null
 source "$(go list -m -f '{{.Dir}}' k8s.io/code-generator)/kube_codegen.sh"
 kube::codegen::gen_helpers --boilerplate "${BOILERPLATE}" pkg/apis
