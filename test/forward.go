@@ -22,8 +22,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 )
@@ -63,8 +65,22 @@ func (c *Clients) Forward(ctx context.Context, namespace, pod string, port int) 
 	}, nil
 }
 
-// PodOf returns the name of a pod that a selector finds and that is ready.
-func (c *Clients) PodOf(ctx context.Context, namespace, selector string) (string, error) {
+// ForwardToReady forwards a port of the first selected pod that is ready, and waits for one. It is like Forward otherwise.
+func (c *Clients) ForwardToReady(ctx context.Context, namespace, selector string, port int) (address string, stop func(), err error) {
+	var failed error
+	err = wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
+		var pod string
+		if pod, failed = c.readyPod(ctx, namespace, selector); failed != nil {
+			return false, nil //nolint:nilerr // It is tried again.
+		}
+		address, stop, failed = c.Forward(ctx, namespace, pod, port)
+		return failed == nil, nil
+	})
+	return address, stop, errors.Join(err, failed)
+}
+
+// readyPod returns the name of a pod that a selector finds and that is ready.
+func (c *Clients) readyPod(ctx context.Context, namespace, selector string) (string, error) {
 	pods, err := c.Kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return "", fmt.Errorf("failed to list pods %q: %w", selector, err)

@@ -22,16 +22,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"knative.dev/pkg/ptr"
@@ -55,17 +51,9 @@ type postOffice struct {
 func (s *scenario) openPostOffice() *postOffice {
 	s.Helper()
 	p := &postOffice{scenario: s}
-	s.wait(func(ctx context.Context) error {
-		var failed error
-		err := wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
-			var pod string
-			if pod, failed = clients.PodOf(ctx, systemNamespace, deadLetterPods); failed != nil {
-				return false, nil //nolint:nilerr // It is tried again.
-			}
-			p.address, p.stop, failed = clients.Forward(ctx, systemNamespace, pod, deadLetterPort)
-			return failed == nil, nil
-		})
-		return errors.Join(err, failed)
+	s.wait(func(ctx context.Context) (err error) {
+		p.address, p.stop, err = clients.ForwardToReady(ctx, systemNamespace, deadLetterPods, deadLetterPort)
+		return err
 	})
 	return p
 }
@@ -134,27 +122,11 @@ type letterList struct {
 // token makes a ServiceAccount with rights to functions, by a role of that name where there is one, and returns a token.
 func (s *scenario) token(name, role string) string {
 	s.Helper()
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: s.namespace}}
-	if _, err := clients.Kube.CoreV1().ServiceAccounts(s.namespace).Create(interrupted, account, metav1.CreateOptions{}); err != nil {
-		s.Fatalf("Failed to create ServiceAccount %q: %v", name, err)
-	}
-	if role != "" {
-		_, err := clients.Kube.RbacV1().RoleBindings(s.namespace).Create(interrupted, &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: name},
-			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: s.namespace}},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-		}, metav1.CreateOptions{})
-		if err != nil {
-			s.Fatalf("Failed to bind role %q: %v", role, err)
-		}
-	}
-	request, err := clients.Kube.CoreV1().ServiceAccounts(s.namespace).CreateToken(interrupted, name, &authenticationv1.TokenRequest{
-		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.Int64(3600)},
-	}, metav1.CreateOptions{})
+	token, err := clients.NewToken(interrupted, s.namespace, name, role)
 	if err != nil {
-		s.Fatalf("Failed to ask for a token of %q: %v", name, err)
+		s.Fatal(err)
 	}
-	return request.Status.Token
+	return token
 }
 
 // TestLettersAreKept keeps letters over the death of the sink, shows them to those who may see them, and sends them again.
