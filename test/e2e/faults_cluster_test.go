@@ -42,16 +42,23 @@ func (s *scenario) play(f fault) {
 	s.awaitMended(f.function)
 }
 
+// dependent returns a function with a dependency that runs this Python code when it is installed.
+func (s *scenario) dependent(name, setup string) *v1alpha1.LambdaFunction {
+	s.Helper()
+	s.startServer(test.ServerGCS, &test.ServerSettings{})
+	s.putContent(test.ServerGCS, "packages", map[string][]byte{name + "-1.0.tar.gz": s.tarball(map[string]string{
+		name + "-1.0/PKG-INFO": "Metadata-Version: 2.1\nName: " + name + "\nVersion: 1.0\n",
+		name + "-1.0/setup.py": setup,
+	})})
+	fn := test.NewPythonFunction(s.namespace, name, answering(name))
+	fn.Spec.Source.Inline.Dependencies = fmt.Sprintf("%s @ http://%s:4443/packages/%[1]s-1.0.tar.gz\n", name, test.ServerHost(s.namespace, test.ServerGCS))
+	return fn
+}
+
 // TestBuildTimeout has a dependency whose installation does not end.
 func TestBuildTimeout(t *testing.T) {
 	s := newScenario(t)
-	s.startServer(test.ServerGCS, &test.ServerSettings{})
-	s.putContent(test.ServerGCS, "packages", map[string][]byte{"slow-1.0.tar.gz": s.tarball(map[string]string{
-		"slow-1.0/PKG-INFO": "Metadata-Version: 2.1\nName: slow\nVersion: 1.0\n",
-		"slow-1.0/setup.py": "import time\ntime.sleep(3600)\n",
-	})})
-	fn := test.NewPythonFunction(s.namespace, "slow", answering("slow"))
-	fn.Spec.Source.Inline.Dependencies = fmt.Sprintf("slow @ http://%s:4443/packages/slow-1.0.tar.gz\n", test.ServerHost(s.namespace, test.ServerGCS))
+	fn := s.dependent("slow", "import time\ntime.sleep(3600)\n")
 	fn.Spec.Build.Timeout = &metav1.Duration{Duration: time.Minute}
 	s.play(fault{fn, v1alpha1.ReasonBuildTimeout, "spec.build.timeout", s.recoding(answering("mended"))})
 }
@@ -97,19 +104,15 @@ func TestBaseImageNotFound(t *testing.T) {
 	})})
 }
 
-// TestBuildOutOfMemory gives builds less memory than they need.
+// TestBuildOutOfMemory has a dependency whose installation takes more memory than builds get. It takes it all at once: of
+// what takes hardly too much the kernel may rather read the code from disk, again and again, than kill it.
 func TestBuildOutOfMemory(t *testing.T) {
 	s := newScenario(t)
 	const limit, request = "memory-limit", "memory-request"
 	s.configure(config.BuildConfigName, map[string]string{limit: "512Mi", request: "128Mi"})
-	fn := test.NewNodeFunction(s.namespace, "starved", "exports.handler = () => 'fed';\n")
-	// It is enough for the build's own programs. With hardly enough, the kernel would rather take their code from memory
-	// again and again than kill one.
-	fn.Spec.Source.Inline.Files = map[string]string{
-		"package.json": `{"dependencies": {"ms": "2.1.3"}, "scripts": {"preinstall": "node -e 'Buffer.alloc(1 << 30, 1)'"}}`,
-	}
 	s.play(fault{
-		fn, v1alpha1.ReasonBuildOutOfMemory, limit,
+		s.dependent("starved", "import setuptools\nbytearray(1 << 30)\nsetuptools.setup(name='starved', version='1.0')\n"),
+		v1alpha1.ReasonBuildOutOfMemory, limit,
 		outside(func() { s.configure(config.BuildConfigName, map[string]string{limit: "2Gi", request: "128Mi"}) }),
 	})
 }
