@@ -58,27 +58,37 @@ func (s *shared[T]) use(ctx context.Context, name string, makeObject func() T) (
 	return s.join(ctx, existing)
 }
 
-// join adds the owner to the users. Where others come at the same time, the object is looked at anew.
+// join adds the owner to the users.
 func (s *shared[T]) join(ctx context.Context, existing T) (T, error) {
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	err := s.retry(ctx, &existing, func() error {
 		if !ours(existing) || existing.GetDeletionTimestamp() != nil || s.uses(existing) {
 			return nil
 		}
 		changed := existing.DeepCopyObject().(T)
 		changed.SetOwnerReferences(append(changed.GetOwnerReferences(), wiring.UserRef(s.owner)))
 		updated, err := update(ctx, s.owner, s.kind, s.client, existing, changed)
-		if apierrs.IsConflict(err) {
-			latest, failed := s.client.Get(ctx, existing.GetName(), metav1.GetOptions{})
-			if failed != nil {
-				return fmt.Errorf("failed to get %s %q: %w", s.kind, existing.GetName(), failed)
-			}
-			existing = latest
-			return err
+		if err == nil {
+			existing = updated
 		}
-		existing = updated
 		return err
 	})
 	return existing, err
+}
+
+// retry tries again what met a conflict, with the object as it is by then: many come and go at the same time.
+func (s *shared[T]) retry(ctx context.Context, existing *T, try func() error) error {
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		err := try()
+		if !apierrs.IsConflict(err) {
+			return err
+		}
+		latest, failed := s.client.Get(ctx, (*existing).GetName(), metav1.GetOptions{})
+		if failed != nil {
+			return fmt.Errorf("failed to get %s %q: %w", s.kind, (*existing).GetName(), failed)
+		}
+		*existing = latest
+		return err
+	})
 }
 
 // release takes the owner from the users of all shared objects but the kept, and deletes what has no user left. A user
@@ -88,23 +98,29 @@ func (s *shared[T]) release(ctx context.Context, kept map[string]struct{}) error
 	namespace := s.owner.GetObjectMeta().GetNamespace()
 	err := cache.ListAllByNamespace(s.objects, namespace, labels.SelectorFromSet(wiring.SharedLabels()), func(found any) {
 		existing := found.(T)
-		if _, ok := kept[existing.GetName()]; ok || !s.uses(existing) || existing.GetDeletionTimestamp() != nil {
-			return
+		if _, ok := kept[existing.GetName()]; !ok {
+			errs = append(errs, s.leave(ctx, existing))
 		}
-		errs = append(errs, s.leave(ctx, existing))
 	})
 	return errors.Join(append(errs, err)...)
 }
 
+// leave takes the owner from the users, or the object away where nobody else uses it.
 func (s *shared[T]) leave(ctx context.Context, existing T) error {
-	users := slices.DeleteFunc(slices.Clone(existing.GetOwnerReferences()), s.is)
-	if len(users) == 0 {
-		version := existing.GetResourceVersion()
-		return remove(ctx, s.owner, s.kind, s.client, existing, &version)
-	}
-	changed := existing.DeepCopyObject().(T)
-	changed.SetOwnerReferences(users)
-	_, err := update(ctx, s.owner, s.kind, s.client, existing, changed)
+	err := s.retry(ctx, &existing, func() error {
+		if existing.GetDeletionTimestamp() != nil || !s.uses(existing) {
+			return nil
+		}
+		users := slices.DeleteFunc(slices.Clone(existing.GetOwnerReferences()), s.is)
+		if len(users) == 0 {
+			version := existing.GetResourceVersion()
+			return remove(ctx, s.owner, s.kind, s.client, existing, &version)
+		}
+		changed := existing.DeepCopyObject().(T)
+		changed.SetOwnerReferences(users)
+		_, err := update(ctx, s.owner, s.kind, s.client, existing, changed)
+		return err
+	})
 	if apierrs.IsNotFound(err) {
 		return nil
 	}

@@ -71,6 +71,9 @@ func kindsOf(ctx context.Context) map[eventing.Kind]eventing.Presence {
 	return presence
 }
 
+// modified is what the API server says of a Broker that was read before somebody else wrote it.
+var modified = apierrs.NewConflict(eventingv1.Resource("brokers"), "lambda-broker", errors.New("it was modified"))
+
 // asking is a function that asks for events and for nothing else.
 var asking = WithEventing(v1alpha1.EventingSpec{})
 
@@ -260,9 +263,7 @@ func brokerRows() rtesting.TableTest {
 		Objects: []runtime.Object{
 			live(asking), liveService(), brokerOf(other(), readyBroker), triggerOf(function(asking), 0, readyTrigger),
 		},
-		WithReactors: []clientgotesting.ReactionFunc{
-			refuseOnce("update", "brokers", apierrs.NewConflict(eventingv1.Resource("brokers"), "lambda-broker", errors.New("it was modified"))),
-		},
+		WithReactors: []clientgotesting.ReactionFunc{refuseOnce("update", "brokers", modified)},
 		WantUpdates: []clientgotesting.UpdateActionImpl{
 			{Object: brokerOf(function(), bothUse)}, {Object: brokerOf(function(), bothUse)},
 		},
@@ -280,6 +281,29 @@ func brokerRows() rtesting.TableTest {
 		WantEvents:        []string{normal("Deleted", `Deleted Trigger "hello-trigger"`), normal("Updated", `Updated Broker "lambda-broker"`)},
 		WantStatusUpdates: statusUpdate(live(off, deployed(WithServiceReady), offStatus)),
 	}, {
+		Name: "another user leaves at the same time",
+		Ctx:  installed,
+		Key:  key,
+		Objects: []runtime.Object{
+			live(off, deployed(WithServiceReady), offStatus), liveService(), brokerOf(function(), bothUse),
+		},
+		WithReactors: []clientgotesting.ReactionFunc{refuseOnce("update", "brokers", modified)},
+		WantUpdates: []clientgotesting.UpdateActionImpl{
+			{Object: brokerOf(other(), readyBroker)}, {Object: brokerOf(other(), readyBroker)},
+		},
+		WantEvents: []string{normal("Updated", `Updated Broker "lambda-broker"`)},
+	}, {
+		Name: "the Broker goes while its user leaves",
+		Ctx:  installed,
+		Key:  key,
+		Objects: []runtime.Object{
+			live(off, deployed(WithServiceReady), offStatus), liveService(), brokerOf(function(), bothUse),
+		},
+		WithReactors: []clientgotesting.ReactionFunc{
+			refuseOnce("update", "brokers", modified), refuseOnce("get", "brokers", notFound("brokers")),
+		},
+		WantUpdates: []clientgotesting.UpdateActionImpl{{Object: brokerOf(other(), readyBroker)}},
+	}, {
 		Name: "the last user leaves",
 		Ctx:  installed,
 		Key:  key,
@@ -289,6 +313,16 @@ func brokerRows() rtesting.TableTest {
 		WantDeletes:       []clientgotesting.DeleteActionImpl{deletion("brokers", "lambda-broker")},
 		WantEvents:        []string{normal("Deleted", `Deleted Broker "lambda-broker"`)},
 		WantStatusUpdates: statusUpdate(live(off, deployed(WithServiceReady), offStatus)),
+	}, {
+		Name: "the last user leaves what has changed meanwhile",
+		Ctx:  installed,
+		Key:  key,
+		Objects: []runtime.Object{
+			live(off, deployed(WithServiceReady), offStatus), liveService(), brokerOf(function(), readyBroker),
+		},
+		WithReactors: []clientgotesting.ReactionFunc{refuseOnce("delete", "brokers", modified)},
+		WantDeletes:  []clientgotesting.DeleteActionImpl{deletion("brokers", "lambda-broker"), deletion("brokers", "lambda-broker")},
+		WantEvents:   []string{normal("Deleted", `Deleted Broker "lambda-broker"`)},
 	}, {
 		Name: "the last user cannot leave",
 		Ctx:  installed,
