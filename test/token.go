@@ -27,21 +27,21 @@ import (
 	"knative.dev/pkg/ptr"
 )
 
-// NewToken makes a ServiceAccount in the namespace, with the rights there of a ClusterRole where one is named, and returns
-// a token of it that lasts for an hour.
-func (c *Clients) NewToken(ctx context.Context, namespace, name, clusterRole string) (string, error) {
+// NewToken makes a ServiceAccount in the namespace, with the rights there of these ClusterRoles, and returns a token of it
+// that lasts for an hour.
+func (c *Clients) NewToken(ctx context.Context, namespace, name string, clusterRoles ...string) (string, error) {
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}}
 	if _, err := c.Kube.CoreV1().ServiceAccounts(namespace).Create(ctx, account, metav1.CreateOptions{}); err != nil {
 		return "", fmt.Errorf("failed to create ServiceAccount %q: %w", name, err)
 	}
-	if clusterRole != "" {
+	for _, role := range clusterRoles {
 		_, err := c.Kube.RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: name},
+			ObjectMeta: metav1.ObjectMeta{Name: name + "-" + role},
 			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: namespace}},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		}, metav1.CreateOptions{})
 		if err != nil {
-			return "", fmt.Errorf("failed to bind ClusterRole %q: %w", clusterRole, err)
+			return "", fmt.Errorf("failed to bind ClusterRole %q: %w", role, err)
 		}
 	}
 	request, err := c.Kube.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, &authenticationv1.TokenRequest{

@@ -32,6 +32,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"knative.dev/pkg/ptr"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/test"
 )
 
@@ -119,14 +120,36 @@ type letterList struct {
 	}
 }
 
-// token makes a ServiceAccount with rights to functions, by a role of that name where there is one, and returns a token.
-func (s *scenario) token(name, role string) string {
+// token makes a ServiceAccount with the rights of these ClusterRoles, and returns a token.
+func (s *scenario) token(name string, roles ...string) string {
 	s.Helper()
-	token, err := clients.NewToken(interrupted, s.namespace, name, role)
+	token, err := clients.NewToken(interrupted, s.namespace, name, roles...)
 	if err != nil {
 		s.Fatal(err)
 	}
 	return token
+}
+
+type redriveStatus struct {
+	ID, State                       string
+	Matched, Delivered, Undelivered int
+	Replies, RepliesDropped         int
+}
+
+// redrive has letters sent again, and waits until that is over.
+func (p *postOffice) redrive(token, order string) *redriveStatus {
+	p.Helper()
+	var redrive redriveStatus
+	if response := p.ask(http.MethodPost, "/redrive", token, order, &redrive); response.Status != http.StatusAccepted {
+		p.Fatalf("The redrive was not taken: %d %s", response.Status, response.Body)
+	}
+	p.wait(func(ctx context.Context) error {
+		return wait.PollUntilContextCancel(ctx, time.Second, true, func(context.Context) (bool, error) {
+			p.ask(http.MethodGet, "/redrives/"+redrive.ID, token, "", &redrive)
+			return redrive.State != "Queued" && redrive.State != "Running", nil
+		})
+	})
+	return &redrive
 }
 
 // TestLettersAreKept keeps letters over the death of the sink, shows them to those who may see them, and sends them again.
@@ -138,7 +161,7 @@ def handler(event, context):
 `)
 	editor := s.token("editor", "knative-lambda-namespaced-edit")
 	viewer := s.token("viewer", "knative-lambda-namespaced-view")
-	nobody := s.token("nobody", "")
+	nobody := s.token("nobody")
 	p := s.openPostOffice()
 	for _, id := range []string{"1", "2", "3"} {
 		p.post(fn.Name, id)
@@ -184,20 +207,7 @@ def handler(event, context):
 			t.Errorf("%s: %d, want %d: %s", tc.name, response.Status, tc.want, response.Body)
 		}
 	}
-	var redrive struct {
-		ID                     string
-		State                  string
-		Delivered, Undelivered int
-	}
-	if response := p.ask(http.MethodPost, "/redrive", editor, order, &redrive); response.Status != http.StatusAccepted {
-		t.Fatalf("The redrive was not taken: %d %s", response.Status, response.Body)
-	}
-	s.wait(func(ctx context.Context) error {
-		return wait.PollUntilContextCancel(ctx, time.Second, true, func(context.Context) (bool, error) {
-			p.ask(http.MethodGet, "/redrives/"+redrive.ID, editor, "", &redrive)
-			return redrive.State != "Queued" && redrive.State != "Running", nil
-		})
-	})
+	redrive := p.redrive(editor, order)
 	if redrive.State != "Succeeded" || redrive.Delivered != 3 {
 		t.Errorf("the redrive is %+v", redrive)
 	}
@@ -205,4 +215,40 @@ def handler(event, context):
 	if p.ask(http.MethodGet, "/letters", viewer, "", &left); len(left.Letters) != 0 {
 		t.Errorf("%d letters are left", len(left.Letters))
 	}
+}
+
+// TestRedrive mends a function that has failed on an event, and has it sent again: what it answers then reaches another
+// function through the Broker, as it would have at first.
+func TestRedrive(t *testing.T) {
+	s := newScenario(t)
+	fn := s.newRecorder("orders", recording("context.id", `raise ValueError("not yet")`), v1alpha1.EventingSpec{
+		Delivery: &v1alpha1.DeliverySpec{Retry: ptr.Int32(0)}, DLQ: &v1alpha1.DLQSpec{},
+	})
+	fn = s.create(fn)
+	replies := s.newRecorder("replies", recording(`context.extensions["causationid"] + ":" + event["of"]`, "return None"),
+		v1alpha1.EventingSpec{Enabled: ptr.Bool(false)})
+	replies.Spec.Triggers = []v1alpha1.TriggerSpec{{
+		Broker: sharedBroker, Filter: map[string]string{"source": responseSource + s.namespace + "/orders"},
+	}}
+	replies = s.create(replies)
+	fn, replies = s.awaitReady(fn), s.awaitReady(replies)
+	editor := s.token("editor", "knative-lambda-namespaced-edit", "knative-lambda-namespaced-view")
+	p := s.openPostOffice()
+	defer p.stop()
+
+	s.sendToBroker(fn, addressed(fn, "late"))
+	s.wait(func(ctx context.Context) error {
+		return wait.PollUntilContextCancel(ctx, time.Second, true, func(context.Context) (bool, error) {
+			var list letterList
+			response := p.ask(http.MethodGet, "/letters", editor, "", &list)
+			return response.Status == http.StatusOK && len(list.Letters) == 1, nil
+		})
+	})
+	s.awaitReady(s.edit(fn, func(fn *v1alpha1.LambdaFunction) {
+		fn.Spec.Source.Inline.Code = "def handler(event, context):\n    return {\"of\": context.id}\n"
+	}))
+	if redrive := p.redrive(editor, `{"filter": {"function": "orders"}}`); redrive.Delivered != 1 || redrive.Replies != 1 || redrive.RepliesDropped != 0 {
+		t.Errorf("the redrive is %+v", redrive)
+	}
+	s.awaitKept(replies, "late:late")
 }

@@ -47,11 +47,11 @@ func (p *pass) reconcileBrokers(ctx context.Context) {
 		}
 		p.classes[b.Name] = broker.Annotations[eventingv1.BrokerClassAnnotationKey]
 		ready := p.ready(kindBroker, broker, v1alpha1.ReasonBrokerNotReady, &broker.Status.Status)
+		if a := broker.Status.Address; a != nil && a.URL != nil {
+			p.addresses[b.Name] = a.URL.String()
+		}
 		if i == 0 {
-			p.status.BrokerName, p.status.BrokerReady = b.Name, ready
-			if a := broker.Status.Address; a != nil && a.URL != nil {
-				p.status.BrokerURL = a.URL.String()
-			}
+			p.status.BrokerName, p.status.BrokerReady, p.status.BrokerURL = b.Name, ready, p.addresses[b.Name]
 		}
 	}
 }

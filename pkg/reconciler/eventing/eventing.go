@@ -96,17 +96,21 @@ func (s *State) Unseen() bool {
 type pass struct {
 	*Reconciler
 
-	owner    Owner
-	wiring   *wiring.Wiring
-	classes  map[string]string // of the Brokers, by name
-	status   *v1alpha1.EventingStatus
-	troubles []*Trouble
-	errs     []error
+	owner     Owner
+	wiring    *wiring.Wiring
+	classes   map[string]string // of the Brokers, by name
+	addresses map[string]string // their URLs
+	status    *v1alpha1.EventingStatus
+	troubles  []*Trouble
+	errs      []error
 }
 
 // Reconcile makes the owner's wiring so, and says whether events reach the owner. An error is for another try.
 func (r *Reconciler) Reconcile(ctx context.Context, owner Owner, w *wiring.Wiring) (*State, error) {
-	p := &pass{Reconciler: r, owner: owner, wiring: w, classes: map[string]string{}, status: &v1alpha1.EventingStatus{}}
+	p := &pass{
+		Reconciler: r, owner: owner, wiring: w, status: &v1alpha1.EventingStatus{},
+		classes: map[string]string{}, addresses: map[string]string{},
+	}
 	for _, kind := range []Kind{Brokers, Triggers, PingSources, APIServerSources, RabbitMQConfigs} {
 		if _, presence := r.Kinds.Objects(kind); presence == Unseen {
 			return &State{Trouble: &Trouble{

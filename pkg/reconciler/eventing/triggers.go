@@ -64,7 +64,7 @@ func (p *pass) reconcileTriggers(ctx context.Context) {
 				"Broker %q is of class %s, which knows exact filters only: remove the others from spec.eventing.filters, or name a Broker of another class.",
 				t.Broker, config.BrokerClassRabbitMQ)
 		}
-		trigger, err := triggers.reconcile(ctx, wiring.MakeTrigger(p.owner, p.wiring.Labels, t))
+		trigger, err := triggers.reconcile(ctx, wiring.MakeTrigger(p.owner, p.wiring.Labels, t, p.addresses[t.Broker]))
 		if err != nil {
 			p.fail(err, v1alpha1.ReasonTriggerNotReady)
 			continue

@@ -96,7 +96,15 @@ func brokerOf(fn *v1alpha1.LambdaFunction, changes ...func(*eventingv1.Broker)) 
 
 func triggerOf(fn *v1alpha1.LambdaFunction, i int, changes ...func(*eventingv1.Trigger)) *eventingv1.Trigger {
 	w := wiringOf(fn)
-	return Change(wiring.MakeTrigger(fn, w.Labels, &w.Triggers[i]), changes...)
+	return Change(wiring.MakeTrigger(fn, w.Labels, &w.Triggers[i], "http://broker.default.svc.cluster.local"), changes...)
+}
+
+// early is a Trigger that was made before its Broker had an address.
+func early(trigger *eventingv1.Trigger) {
+	uri := trigger.Spec.Delivery.DeadLetterSink.URI
+	query := uri.URL().Query()
+	query.Del("reply")
+	uri.RawQuery = query.Encode()
 }
 
 func scheduleOf(fn *v1alpha1.LambdaFunction, i int, changes ...func(*sourcesv1.PingSource)) *sourcesv1.PingSource {
@@ -198,7 +206,7 @@ func eventingRows() rtesting.TableTest {
 		Ctx:         installed,
 		Key:         key,
 		Objects:     []runtime.Object{live(), liveService()},
-		WantCreates: []runtime.Object{brokerOf(function()), triggerOf(function(), 0)},
+		WantCreates: []runtime.Object{brokerOf(function()), triggerOf(function(), 0, early)},
 		WantEvents:  []string{normal("Created", `Created Broker "lambda-broker"`), normal("Created", `Created Trigger "hello-trigger"`)},
 		WantStatusUpdates: statusUpdate(live(deployed(WithServiceReady),
 			unwired(corev1.ConditionUnknown, v1alpha1.ReasonBrokerNotReady, brokerNotYet, ofBroker("lambda-broker", 1)))),
@@ -207,7 +215,7 @@ func eventingRows() rtesting.TableTest {
 		Ctx:         installed,
 		Key:         key,
 		Objects:     []runtime.Object{live(asking), liveService()},
-		WantCreates: []runtime.Object{brokerOf(function(asking)), triggerOf(function(asking), 0)},
+		WantCreates: []runtime.Object{brokerOf(function(asking)), triggerOf(function(asking), 0, early)},
 		WantEvents:  []string{normal("Created", `Created Broker "lambda-broker"`), normal("Created", `Created Trigger "hello-trigger"`)},
 		WantStatusUpdates: statusUpdate(live(asking, deployed(WithServiceReady),
 			unwired(corev1.ConditionUnknown, v1alpha1.ReasonBrokerNotReady, brokerNotYet, ofBroker("lambda-broker", 1)))),
@@ -247,6 +255,16 @@ func brokerRows() rtesting.TableTest {
 		return brokerOf(function(), append([]func(*eventingv1.Broker){foreign, func(b *eventingv1.Broker) { b.Name = "own" }}, changes...)...)
 	}
 	return rtesting.TableTest{{
+		Name: "the Broker has got an address, to which replies of redriven events go",
+		Ctx:  installed,
+		Key:  key,
+		Objects: []runtime.Object{
+			live(asking), liveService(), brokerOf(function(), readyBroker), triggerOf(function(asking), 0, early, readyTrigger),
+		},
+		WantUpdates:       []clientgotesting.UpdateActionImpl{{Object: triggerOf(function(asking), 0, readyTrigger)}},
+		WantEvents:        []string{normal("Updated", `Updated Trigger "hello-trigger"`)},
+		WantStatusUpdates: statusUpdate(live(asking, deployed(WithServiceReady), wired(1, 0))),
+	}, {
 		Name: "the Broker is there already, and gets another user",
 		Ctx:  installed,
 		Key:  key,
@@ -351,7 +369,7 @@ func brokerRows() rtesting.TableTest {
 		Ctx:         installed,
 		Key:         key,
 		Objects:     []runtime.Object{live(named), liveService()},
-		WantCreates: []runtime.Object{triggerOf(function(named), 0)},
+		WantCreates: []runtime.Object{triggerOf(function(named), 0, early)},
 		WantEvents:  []string{normal("Created", `Created Trigger "hello-trigger"`)},
 		WantStatusUpdates: statusUpdate(live(named, deployed(WithServiceReady), unwired(corev1.ConditionFalse, v1alpha1.ReasonBrokerNotFound,
 			`There is no Broker "own" in the namespace: make it, or name another.`, v1alpha1.EventingStatus{TriggerCount: 1}))),
@@ -379,7 +397,7 @@ func brokerRows() rtesting.TableTest {
 		Key:  key,
 		Objects: []runtime.Object{
 			live(asking), liveService(),
-			brokerOf(function(), WithReady[*eventingv1.Broker](corev1.ConditionFalse, "NoAddress", "", ended)), triggerOf(function(asking), 0, readyTrigger),
+			brokerOf(function(), WithReady[*eventingv1.Broker](corev1.ConditionFalse, "NoAddress", "", ended)), triggerOf(function(asking), 0, early, readyTrigger),
 		},
 		WantStatusUpdates: statusUpdate(live(asking, deployed(WithServiceReady), unwired(corev1.ConditionUnknown, v1alpha1.ReasonBrokerNotReady,
 			`Broker "lambda-broker" is not ready: NoAddress`, with(ofBroker("lambda-broker", 1), func(s *v1alpha1.EventingStatus) { s.TriggersReady = 1 })))),
@@ -390,7 +408,7 @@ func brokerRows() rtesting.TableTest {
 		Objects: []runtime.Object{
 			live(asking), liveService(),
 			brokerOf(function(), WithReady[*eventingv1.Broker](corev1.ConditionFalse, "NoAddress", "The 100% channel is gone.", began)),
-			triggerOf(function(asking), 0, readyTrigger),
+			triggerOf(function(asking), 0, early, readyTrigger),
 		},
 		WantStatusUpdates: statusUpdate(live(asking, deployed(WithServiceReady), unwired(corev1.ConditionFalse, v1alpha1.ReasonBrokerNotReady,
 			`Broker "lambda-broker" is not ready: The 100% channel is gone.`, with(ofBroker("lambda-broker", 1), func(s *v1alpha1.EventingStatus) { s.TriggersReady = 1 })))),
@@ -399,7 +417,7 @@ func brokerRows() rtesting.TableTest {
 		Ctx:  installed,
 		Key:  key,
 		Objects: []runtime.Object{
-			live(asking), liveService(), triggerOf(function(asking), 0, readyTrigger),
+			live(asking), liveService(), triggerOf(function(asking), 0, early, readyTrigger),
 			brokerOf(function(), func(b *eventingv1.Broker) { b.CreationTimestamp = metav1.NewTime(began.Add(-time.Hour)) }),
 		},
 		WantStatusUpdates: statusUpdate(live(asking, deployed(WithServiceReady), unwired(corev1.ConditionFalse, v1alpha1.ReasonBrokerNotReady,
@@ -419,7 +437,7 @@ func brokerRows() rtesting.TableTest {
 		Ctx:  installed,
 		Key:  key,
 		Objects: []runtime.Object{
-			live(asking), liveService(), triggerOf(function(asking), 0, readyTrigger),
+			live(asking), liveService(), triggerOf(function(asking), 0, early, readyTrigger),
 		},
 		WithReactors: []clientgotesting.ReactionFunc{refuse("create", "brokers", apierrs.NewForbidden(eventingv1.Resource("brokers"), "lambda-broker", errors.New("a quota")))},
 		WantCreates:  []runtime.Object{brokerOf(function())},
@@ -435,7 +453,7 @@ func brokerRows() rtesting.TableTest {
 		Name:         "the Broker cannot be made for a moment",
 		Ctx:          installed,
 		Key:          key,
-		Objects:      []runtime.Object{live(asking), liveService(), triggerOf(function(asking), 0, readyTrigger)},
+		Objects:      []runtime.Object{live(asking), liveService(), triggerOf(function(asking), 0, early, readyTrigger)},
 		WithReactors: []clientgotesting.ReactionFunc{refuse("create", "brokers", errors.New("too busy"))},
 		WantCreates:  []runtime.Object{brokerOf(function())},
 		WantErr:      true,
@@ -459,7 +477,7 @@ func brokerRows() rtesting.TableTest {
 		Name:        "on RabbitMQ, settings and Broker are made",
 		Ctx:         onRabbitMQ,
 		Key:         key,
-		Objects:     []runtime.Object{live(quorum), liveService(), triggerOf(function(quorum), 0, readyTrigger)},
+		Objects:     []runtime.Object{live(quorum), liveService(), triggerOf(function(quorum), 0, early, readyTrigger)},
 		WantCreates: []runtime.Object{rabbitBrokerOf(function(quorum)), settingsOf(function(quorum))},
 		WantEvents: []string{
 			normal("Created", `Created RabbitmqBrokerConfig "lambda-broker-config"`), normal("Created", `Created Broker "lambda-broker"`),
@@ -498,7 +516,7 @@ func brokerRows() rtesting.TableTest {
 		Name:    "RabbitMQ is wanted by the configuration, and not installed",
 		Ctx:     withBrokerClass(installed, config.BrokerClassRabbitMQ),
 		Key:     key,
-		Objects: []runtime.Object{live(asking), liveService(), triggerOf(function(asking), 0, readyTrigger)},
+		Objects: []runtime.Object{live(asking), liveService(), triggerOf(function(asking), 0, early, readyTrigger)},
 		WantStatusUpdates: statusUpdate(live(asking, deployed(WithServiceReady), unwired(corev1.ConditionFalse, v1alpha1.ReasonEventingNotInstalled,
 			"Knative's RabbitMQ Broker is not installed: install it, or set another broker-class in ConfigMap config-eventing.",
 			v1alpha1.EventingStatus{TriggerCount: 1, TriggersReady: 1}))),
@@ -506,7 +524,7 @@ func brokerRows() rtesting.TableTest {
 		Name:        "a class that the configuration names",
 		Ctx:         withBrokerClass(onRabbitMQ, "MTChannelBasedBroker"),
 		Key:         key,
-		Objects:     []runtime.Object{live(asking), liveService(), triggerOf(function(asking), 0, readyTrigger)},
+		Objects:     []runtime.Object{live(asking), liveService(), triggerOf(function(asking), 0, early, readyTrigger)},
 		WantCreates: []runtime.Object{brokerOf(function(), WithBrokerClass("MTChannelBasedBroker"))},
 		WantEvents:  []string{normal("Created", `Created Broker "lambda-broker"`)},
 		WantStatusUpdates: statusUpdate(live(asking, deployed(WithServiceReady), unwired(corev1.ConditionUnknown, v1alpha1.ReasonBrokerNotReady,

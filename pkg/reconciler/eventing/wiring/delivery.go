@@ -40,6 +40,7 @@ const (
 	lengthParameter    = "max"
 	overflowParameter  = "overflow"
 	retriesParameter   = "retries"
+	replyParameter     = "reply"
 	clusterServicePart = "svc"
 )
 
@@ -99,6 +100,18 @@ func letterQuery(name string, retry int32, dlq *v1alpha1.DLQSpec) url.Values {
 		query.Set(overflowParameter, dlq.OverflowPolicy)
 	}
 	return query
+}
+
+// withReply tells the dead letter sink, where there is one, of the Broker that gets the subscriber's replies: an event that is
+// sent again is answered like any other.
+func withReply(d *eventingduckv1.DeliverySpec, broker string) *eventingduckv1.DeliverySpec {
+	if d == nil || d.DeadLetterSink == nil || broker == "" {
+		return d
+	}
+	query := d.DeadLetterSink.URI.URL().Query()
+	query.Set(replyParameter, broker)
+	d.DeadLetterSink.URI.RawQuery = query.Encode()
+	return d
 }
 
 // serviceRef returns the Service that a URL in plain http is the address of, or nil.

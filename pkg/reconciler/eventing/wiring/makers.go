@@ -39,15 +39,16 @@ const (
 	PrefetchAnnotation    = "rabbitmq.eventing.knative.dev/prefetchCount"
 )
 
-// MakeTrigger makes a Trigger of the owner, with the defaults that Knative's admission sets.
-func MakeTrigger(owner kmeta.OwnerRefable, labels map[string]string, t *Trigger) *eventingv1.Trigger {
+// MakeTrigger makes a Trigger of the owner, with the defaults that Knative's admission sets. broker is the URL of its
+// Broker; empty where that is not known yet.
+func MakeTrigger(owner kmeta.OwnerRefable, labels map[string]string, t *Trigger, broker string) *eventingv1.Trigger {
 	trigger := &eventingv1.Trigger{
 		ObjectMeta: child(owner, labels, t.Name),
 		Spec: eventingv1.TriggerSpec{
 			Broker:     t.Broker,
 			Filter:     &eventingv1.TriggerFilter{Attributes: t.Attributes},
 			Subscriber: *t.Subscriber.DeepCopy(),
-			Delivery:   t.Delivery.DeepCopy(),
+			Delivery:   withReply(t.Delivery.DeepCopy(), broker),
 		},
 	}
 	trigger.Annotations = maps.Clone(t.Annotations)

@@ -77,6 +77,14 @@ func checkAdmitted(t *testing.T, object runtime.Object) {
 	}
 }
 
+// lettersOf is the sink of dead letters with a query.
+func lettersOf(query string) *duckv1.Destination {
+	return &duckv1.Destination{
+		Ref: &duckv1.KReference{APIVersion: "v1", Kind: "Service", Name: "lambda-deadletter", Namespace: "knative-lambda"},
+		URI: &apis.URL{Path: "/v1/namespaces/default", RawQuery: query},
+	}
+}
+
 func TestMakeTrigger(t *testing.T) {
 	subscriber := duckv1.Destination{Ref: &duckv1.KReference{APIVersion: "serving.knative.dev/v1", Kind: "Service", Name: "hello", Namespace: "default"}}
 	guard := eventingv1.SubscriptionsAPIFilter{Not: &eventingv1.SubscriptionsAPIFilter{Exact: map[string]string{"source": "own"}}}
@@ -84,6 +92,7 @@ func TestMakeTrigger(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		trigger Trigger
+		broker  string
 		want    eventingv1.TriggerSpec
 	}{{
 		name:    "all events",
@@ -104,12 +113,32 @@ func TestMakeTrigger(t *testing.T) {
 			},
 			Delivery: &eventingduckv1.DeliverySpec{Retry: ptr.Int32(1), Timeout: ptr.String("PT1S")},
 		},
+	}, {
+		name:    "the Broker is known",
+		trigger: Trigger{Delivery: &eventingduckv1.DeliverySpec{DeadLetterSink: lettersOf("function=hello")}},
+		broker:  "http://broker.example.com/default/b",
+		want: eventingv1.TriggerSpec{
+			Filter:   &eventingv1.TriggerFilter{},
+			Delivery: &eventingduckv1.DeliverySpec{DeadLetterSink: lettersOf("function=hello&reply=http%3A%2F%2Fbroker.example.com%2Fdefault%2Fb")},
+		},
+	}, {
+		name:    "the Broker is not known yet",
+		trigger: Trigger{Delivery: &eventingduckv1.DeliverySpec{DeadLetterSink: lettersOf("function=hello")}},
+		want: eventingv1.TriggerSpec{
+			Filter:   &eventingv1.TriggerFilter{},
+			Delivery: &eventingduckv1.DeliverySpec{DeadLetterSink: lettersOf("function=hello")},
+		},
+	}, {
+		name:    "no letters are kept",
+		trigger: Trigger{Delivery: &eventingduckv1.DeliverySpec{Retry: ptr.Int32(1)}},
+		broker:  "http://broker.example.com/default/b",
+		want:    eventingv1.TriggerSpec{Filter: &eventingv1.TriggerFilter{}, Delivery: &eventingduckv1.DeliverySpec{Retry: ptr.Int32(1)}},
 	}} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.trigger.Name, tc.trigger.Broker, tc.trigger.Subscriber = "hello-trigger", "lambda-broker", subscriber
 			tc.trigger.Annotations = map[string]string{ParallelismAnnotation: "7"}
 			tc.want.Broker, tc.want.Subscriber = "lambda-broker", subscriber
-			got := MakeTrigger(owner, labels, &tc.trigger)
+			got := MakeTrigger(owner, labels, &tc.trigger, tc.broker)
 			want := &eventingv1.Trigger{ObjectMeta: metaOf("hello-trigger"), Spec: tc.want}
 			want.Annotations = map[string]string{ParallelismAnnotation: "7"}
 			want.Labels = map[string]string{"of": "hello", "eventing.knative.dev/broker": "lambda-broker"}
@@ -270,13 +299,9 @@ func TestConflict(t *testing.T) {
 func TestMakeDelivery(t *testing.T) {
 	cfg := config.FromContextOrDefaults(t.Context()).Eventing
 	exponential, linear := eventingduckv1.BackoffPolicyExponential, eventingduckv1.BackoffPolicyLinear
-	service := &duckv1.KReference{APIVersion: "v1", Kind: "Service", Name: "lambda-deadletter", Namespace: "knative-lambda"}
-	sink := func(query string) *duckv1.Destination {
-		return &duckv1.Destination{Ref: service, URI: &apis.URL{Path: "/v1/namespaces/default", RawQuery: query}}
-	}
 	standard := func(change func(*eventingduckv1.DeliverySpec)) *eventingduckv1.DeliverySpec {
 		d := &eventingduckv1.DeliverySpec{
-			DeadLetterSink: sink("function=hello&retries=5"), Retry: ptr.Int32(5), BackoffPolicy: &exponential, BackoffDelay: ptr.String("PT1S"),
+			DeadLetterSink: lettersOf("function=hello&retries=5"), Retry: ptr.Int32(5), BackoffPolicy: &exponential, BackoffDelay: ptr.String("PT1S"),
 		}
 		change(d)
 		return d
@@ -307,14 +332,14 @@ func TestMakeDelivery(t *testing.T) {
 		want: standard(func(d *eventingduckv1.DeliverySpec) {
 			d.Retry, d.BackoffPolicy, d.BackoffDelay = ptr.Int32(0), &linear, ptr.String("PT3S")
 			d.Timeout, d.RetryAfterMax = ptr.String("PT4S"), ptr.String("PT5S")
-			d.DeadLetterSink = sink("function=hello&retries=0")
+			d.DeadLetterSink = lettersOf("function=hello&retries=0")
 		}),
 	}, {
 		name: "the older form",
 		dlq:  &v1alpha1.DLQSpec{RetryMaxAttempts: ptr.Int32(7), RetryBackoffDelay: "PT7S"},
 		want: standard(func(d *eventingduckv1.DeliverySpec) {
 			d.Retry, d.BackoffDelay = ptr.Int32(7), ptr.String("PT7S")
-			d.DeadLetterSink = sink("function=hello&retries=7")
+			d.DeadLetterSink = lettersOf("function=hello&retries=7")
 		}),
 	}, {
 		name: "no dead letters",
@@ -327,13 +352,13 @@ func TestMakeDelivery(t *testing.T) {
 			Cleanup: &v1alpha1.DLQCleanupSpec{Retention: "1h"},
 		},
 		want: standard(func(d *eventingduckv1.DeliverySpec) {
-			d.DeadLetterSink = sink("function=hello&max=10&overflow=drop-head&retries=5&ttl=1000")
+			d.DeadLetterSink = lettersOf("function=hello&max=10&overflow=drop-head&retries=5&ttl=1000")
 		}),
 	}, {
 		name: "age in its older form",
 		dlq:  &v1alpha1.DLQSpec{Cleanup: &v1alpha1.DLQCleanupSpec{Enabled: ptr.Bool(true), Retention: "168h"}},
 		want: standard(func(d *eventingduckv1.DeliverySpec) {
-			d.DeadLetterSink = sink("function=hello&retries=5&ttl=604800000")
+			d.DeadLetterSink = lettersOf("function=hello&retries=5&ttl=604800000")
 		}),
 	}, {
 		name: "age in its older form, off",

@@ -49,7 +49,7 @@ func TestMakeWiringTrigger(t *testing.T) {
 		Filters:               []v1alpha1.EventFilter{{Exact: map[string]string{"type": "order.placed"}}},
 		RabbitMQ:              &v1alpha1.RabbitMQSpec{ClusterName: "rabbit", Namespace: "queues", QueueType: "classic", Parallelism: ptr.Int32(7), PrefetchCount: ptr.Int32(9)},
 	}))
-	checkGolden(t, "trigger", wiring.MakeTrigger(LambdaFunction("hello", "default"), w.Labels, &w.Triggers[0]))
+	checkGolden(t, "trigger", wiring.MakeTrigger(LambdaFunction("hello", "default"), w.Labels, &w.Triggers[0], "http://broker.example.com/default/lambda-broker"))
 	want := []wiring.Broker{{
 		Name: "lambda-broker", Shared: true, Class: config.BrokerClassAuto,
 		RabbitMQ: wiring.RabbitMQ{
@@ -235,7 +235,7 @@ func TestWhatTriggersLetPass(t *testing.T) {
 			e.SetSource("/shop")
 			e.SetSubject("hello")
 			tc.event(&e)
-			trigger := wiring.MakeTrigger(LambdaFunction("hello", "default"), w.Labels, &w.Triggers[tc.trigger])
+			trigger := wiring.MakeTrigger(LambdaFunction("hello", "default"), w.Labels, &w.Triggers[tc.trigger], "")
 			if got := passes(t, trigger, e); got != tc.want {
 				t.Errorf("it passes: %t, want %t", got, tc.want)
 			}
