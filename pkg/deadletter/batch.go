@@ -110,6 +110,7 @@ func (m *mailbox) put(ctx context.Context, l *Letter, data []byte, r retention) 
 // write stores what is in the queue until that is closed and empty. While the disk is busy with some letters, the next
 // ones gather.
 func (m *mailbox) write() {
+	defer close(m.written)
 	for first := range m.queue.entries {
 		batch, size := []*entry{first}, first.size()
 	gather:

@@ -42,6 +42,7 @@ type mailbox struct {
 	stream    jetstream.Stream
 	disk      *disk // nil where others see to it
 	queue     *queue
+	written   chan struct{} // closed when the queue is, and all of it is stored
 	counts    counts
 }
 
@@ -50,7 +51,7 @@ func newMailbox(s *Store, namespace string, stream jetstream.Stream) (*mailbox, 
 	if err != nil {
 		return nil, err
 	}
-	return &mailbox{store: s, namespace: namespace, stream: stream, disk: d, queue: newQueue()}, nil
+	return &mailbox{store: s, namespace: namespace, stream: stream, disk: d, queue: newQueue(), written: make(chan struct{})}, nil
 }
 
 func (m *mailbox) subject(function string) string {

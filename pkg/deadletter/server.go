@@ -23,6 +23,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -212,11 +213,9 @@ func (s *Server) Run(ctx context.Context, letters, apiOnly net.Listener) error {
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	ran := make(chan struct{})
-	go func() {
-		defer close(ran)
-		s.runner.run(running)
-	}()
+	var ran sync.WaitGroup
+	ran.Go(func() { s.runner.run(running) })
+	ran.Go(func() { s.store.sweepUntil(running) })
 	var err error
 	select {
 	case err = <-failed:
@@ -237,7 +236,7 @@ func (s *Server) Run(ctx context.Context, letters, apiOnly net.Listener) error {
 	for _, server := range servers {
 		err = errors.Join(err, server.Shutdown(ending))
 	}
-	<-ran
+	ran.Wait()
 	return err
 }
 

@@ -347,7 +347,7 @@ func (s *Store) createStream(ctx context.Context, namespace string) (jetstream.S
 	if err != nil {
 		return nil, err
 	}
-	if most := s.options.Settings.MaxNamespaces; len(namespaces) >= most {
+	if most := s.options.Settings.MaxNamespaces; len(namespaces) >= most && !s.makeRoom(ctx) {
 		return nil, fmt.Errorf("%w: %d namespaces have some, as many as may (max-namespaces)", ErrFull, most)
 	}
 	// The IDs of a stream that was there before are not given out again.
@@ -358,6 +358,15 @@ func (s *Store) createStream(ctx context.Context, namespace string) (jetstream.S
 		return s.js.Stream(ctx, streamPrefix+namespace)
 	}
 	return stream, err
+}
+
+// makeRoom is true where a namespace without letters gave way. Copies of its letters that come late were remembered there.
+func (s *Store) makeRoom(ctx context.Context) bool {
+	removed, err := s.sweep(ctx, s.options.Settings.DedupeWindow)
+	if err != nil {
+		s.options.Logger.Errorw("Failed to make room for another namespace", "error", err)
+	}
+	return removed > 0
 }
 
 func (s *Store) streamConfig(namespace string, first uint64) jetstream.StreamConfig {
