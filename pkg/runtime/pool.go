@@ -33,8 +33,12 @@ const (
 	healthyAfter = 30 * time.Second
 )
 
-// errRetired is why a worker ends whose successor must not wait.
-var errRetired = errors.New("the worker was replaced")
+var (
+	// errRetired is why a worker ends whose successor must not wait.
+	errRetired = errors.New("the worker was replaced")
+	// errEnded is why nothing is loaded any more.
+	errEnded = errors.New("the runtime has ended")
+)
 
 // pool keeps a worker running and replaces it when it dies or hangs.
 type pool struct {
@@ -197,10 +201,31 @@ func (p *pool) reload(ctx context.Context, change func(*Options)) error {
 	p.mu.Unlock()
 	select {
 	case p.successor <- w:
-		return nil
+		return p.takenOver(ctx, w)
 	case <-p.over:
 		w.end(ctx)
-		return errors.New("the runtime has ended")
+		return errEnded
+	}
+}
+
+// takenOver returns once the worker gets all calls: until then the one before it may get some.
+func (p *pool) takenOver(ctx context.Context, w *worker) error {
+	for {
+		p.mu.Lock()
+		taken, changed := p.current == w, p.changed
+		p.mu.Unlock()
+		if taken {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-w.done:
+			return w.exitError()
+		case <-p.over:
+			return errEnded
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 }
 
