@@ -24,6 +24,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,7 +49,9 @@ type subject struct {
 	ours     bool
 	bare     bool // a server of the language, without a runtime
 	folder   string
-	kinds    []string
+	// shares are files of the language's folder that its function is made of, too.
+	shares []string
+	kinds  []string
 	// writes is true where functions write their answer themselves: what they return says nothing.
 	writes bool
 	// mute is true where functions for events cannot reply with one.
@@ -78,11 +81,11 @@ func subjects(root string) []*subject {
 		{language: "nodejs", name: "functions-framework", folder: "nodejs-framework", kinds: both, install: npm("@google-cloud/functions-framework@5.0.5"), start: startFrameworkNode},
 		{language: "nodejs", name: "http", bare: true, writes: true, folder: "nodejs-bare", kinds: []string{kindHTTP}, install: nothing, start: program("node", "index.js")},
 
-		{language: "go", name: "ours", ours: true, folder: "go-ours", kinds: both, install: installGoWorker, start: startOurs(root, "go", "main.Handler")},
-		{language: "go", name: "func-go", folder: "go-func-http", kinds: []string{kindHTTP}, writes: true, install: goBuild(funcModule), start: startFuncGo},
-		{language: "go", name: "func-go", folder: "go-func-event", kinds: []string{kindEvent}, install: goBuild(funcModule, cloudEventsModule), start: startFuncGo},
-		{language: "go", name: "functions-framework-go", folder: "go-framework", kinds: both, writes: true, mute: true, install: goBuild(frameworkModule, cloudEventsModule), start: startFrameworkGo},
-		{language: "go", name: "net/http with the binding", bare: true, folder: "go-plain", kinds: both, writes: true, install: goBuild(cloudEventsModule), start: program("./function")},
+		{language: "go", name: "ours", ours: true, folder: "go-ours", shares: []string{"answer.go"}, kinds: both, install: installGoWorker, start: startOurs(root, "go", "main.Handler")},
+		{language: "go", name: "func-go", folder: "go-func-http", shares: []string{"answer.go", "serve.go"}, kinds: []string{kindHTTP}, writes: true, install: goBuild(funcModule), start: startFuncGo},
+		{language: "go", name: "func-go", folder: "go-func-event", shares: []string{"answer.go", "handle.go"}, kinds: []string{kindEvent}, install: goBuild(funcModule, cloudEventsModule), start: startFuncGo},
+		{language: "go", name: "functions-framework-go", folder: "go-framework", shares: []string{"answer.go", "serve.go"}, kinds: both, writes: true, mute: true, install: goBuild(frameworkModule, cloudEventsModule), start: startFrameworkGo},
+		{language: "go", name: "net/http with the binding", bare: true, folder: "go-plain", shares: []string{"answer.go", "serve.go", "handle.go"}, kinds: both, writes: true, install: goBuild(cloudEventsModule), start: program("./function")},
 
 		{language: "python", name: "ours", ours: true, folder: "python-ours", kinds: both, install: installWorker("python"), start: startOurs(root, "python", "main.handler")},
 		{language: "python", name: "func-python", folder: "python-func", kinds: both, writes: true, install: pip("func-python==0.8.1"), start: startFuncPython},
@@ -122,25 +125,28 @@ func prepare(ctx context.Context, root string, languages []string) ([]*subject, 
 	return ready, nil
 }
 
+// copyFunction brings the function into the subject's folder: files of its own, and those that it shares.
 func (s *subject) copyFunction() error {
-	files, err := fs.Sub(functions, "testdata/"+s.folder)
+	if err := os.MkdirAll(s.dir, 0o750); err != nil {
+		return err
+	}
+	files, err := fs.Glob(functions, path.Join("testdata", s.folder, "*"))
 	if err != nil {
 		return fmt.Errorf("failed to find function: %w", err)
 	}
-	return fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		text, err := fs.ReadFile(files, name)
+	for _, name := range s.shares {
+		files = append(files, path.Join("testdata", s.language, name))
+	}
+	for _, name := range files {
+		text, err := fs.ReadFile(functions, name)
 		if err != nil {
 			return err
 		}
-		file := filepath.Join(s.dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+		if err := os.WriteFile(filepath.Join(s.dir, path.Base(name)), text, 0o600); err != nil {
 			return err
 		}
-		return os.WriteFile(file, text, 0o600)
-	})
+	}
+	return nil
 }
 
 func nothing(context.Context, string) error { return nil }
@@ -215,12 +221,14 @@ func installGoWorker(ctx context.Context, dir string) error {
 	if _, err := source.WriteGoWorker(ctx, dir, "main.Handler", "1.26", sources); err != nil {
 		return err
 	}
-	main, err := os.ReadFile(filepath.Join(dir, "main.go"))
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(sources, "main.go"), main, 0o600); err != nil {
-		return err
+	for _, name := range []string{"main.go", "answer.go"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(sources, name), text, 0o600); err != nil {
+			return err
+		}
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "worker"), 0o750); err != nil {
 		return err
