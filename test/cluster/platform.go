@@ -72,8 +72,9 @@ var products = []product{
 
 // settings are what this cluster sets in the platform's config maps.
 var settings = map[string]map[string]string{
-	"knative-serving/config-network": {"ingress-class": "lambda.ingress.networking.knative.dev"},
-	"knative-serving/config-domain":  {domain: ""},
+	"knative-serving/config-network":    {"ingress-class": "lambda.ingress.networking.knative.dev"},
+	"knative-serving/config-domain":     {domain: ""},
+	"knative-serving/config-deployment": {"queue-sidecar-cpu-request": cpuRequest},
 	// Nothing injects sidecars here, so that a step need not wait for Tekton to have seen all containers start.
 	"tekton-pipelines/feature-flags": {"running-in-environment-with-injected-sidecars": "false"},
 }
@@ -83,7 +84,7 @@ var tektonShell = regexp.MustCompile(`^cgr\.dev/chainguard/busybox@sha256:[0-9a-
 
 // cpuRequest is what every container of the platform asks for instead of its own request: upstream's together are
 // more than a small machine has, and none uses that much here.
-const cpuRequest = "20m"
+const cpuRequest = "10m"
 
 //go:embed manifests
 var ownManifests embed.FS

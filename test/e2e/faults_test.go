@@ -26,6 +26,7 @@ import (
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"knative.dev/pkg/apis"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -40,6 +41,11 @@ type fault struct {
 	message string
 	// mend takes the cause away, outside of the function or in its spec.
 	mend func(*v1alpha1.LambdaFunction)
+}
+
+// shown is true once the condition tells of the fault.
+func (f *fault) shown(ready *apis.Condition) bool {
+	return ready.GetReason() == f.reason && strings.Contains(ready.GetMessage(), f.message)
 }
 
 // outside is what mends a function without an edit of it.
@@ -109,8 +115,8 @@ func TestFaultsOfImages(t *testing.T) {
 	s.playAll(s.imageFaults())
 }
 
-// wantFault waits until the function is not ready for the reason of the fault. It may have had others before: a server that
-// has just started is not reached by all at once.
+// wantFault waits until the function is not ready for the reason of the fault, and says so. It may have had others before: a
+// server that has just started is not reached by all at once, and a small node may have no room for a moment.
 func (s *scenario) wantFault(f fault) {
 	s.Helper()
 	var last *v1alpha1.LambdaFunction
@@ -118,7 +124,7 @@ func (s *scenario) wantFault(f fault) {
 	defer cancel()
 	fn, err := clients.AwaitFunction(ctx, f.function, func(fn *v1alpha1.LambdaFunction) (bool, error) {
 		last = fn
-		return fn.Status.GetCondition(v1alpha1.ConditionReady).GetReason() == f.reason, nil
+		return f.shown(fn.Status.GetCondition(v1alpha1.ConditionReady)), nil
 	})
 	if err != nil && last != nil {
 		fn = last
@@ -127,7 +133,7 @@ func (s *scenario) wantFault(f fault) {
 		return
 	}
 	ready := fn.Status.GetCondition(v1alpha1.ConditionReady)
-	if ready.GetReason() != f.reason || !strings.Contains(ready.GetMessage(), f.message) {
+	if !f.shown(ready) {
 		s.Errorf("%s: Ready = %s %q, want %s with %q", fn.Name, ready.GetReason(), ready.GetMessage(), f.reason, f.message)
 	}
 	if strings.Contains(ready.GetMessage(), password) {

@@ -27,6 +27,7 @@ import (
 	tektonpod "github.com/tektoncd/pipeline/pkg/apis/pipeline/pod"
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/kmeta"
 	"knative.dev/pkg/ptr"
@@ -165,7 +166,7 @@ func fetchStep(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) tektonv
 			"--failure-file=" + resultPath(ResultFailure),
 			"--copy-program=" + programFile,
 		},
-		ComputeResources: resourceRequirements(cfg),
+		ComputeResources: stepRequirements(cfg),
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: planVolume, MountPath: planPath, ReadOnly: true},
 			{Name: contextVolume, MountPath: contextPath},
@@ -198,7 +199,7 @@ func buildStep(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) tektonv
 		Image:            cfg.KanikoImage,
 		Command:          []string{programFile, "seal"},
 		Args:             slices.Concat(sealArgs(fn, b, cfg), []string{"/kaniko/executor"}, kanikoArgs(fn, b, cfg)),
-		ComputeResources: resourceRequirements(cfg),
+		ComputeResources: stepRequirements(cfg),
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: contextVolume, MountPath: contextPath, ReadOnly: true},
 			{Name: programVolume, MountPath: programPath, ReadOnly: true},
@@ -275,8 +276,18 @@ func registryArgs(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []st
 	return args
 }
 
-func resourceRequirements(cfg *config.Build) corev1.ResourceRequirements {
-	return corev1.ResourceRequirements{Requests: cfg.Requests.DeepCopy(), Limits: cfg.Limits.DeepCopy()}
+// stepRequirements are of one of the two steps. A node sets aside the sum of what they request, though they run one after
+// the other: so each requests half of what is set aside for a build, and may use all of what a build may.
+func stepRequirements(cfg *config.Build) corev1.ResourceRequirements {
+	requests := cfg.Requests.DeepCopy()
+	for name, whole := range requests {
+		half := resource.NewQuantity(whole.Value()/2, whole.Format)
+		if name == corev1.ResourceCPU {
+			half = resource.NewMilliQuantity(whole.MilliValue()/2, whole.Format)
+		}
+		requests[name] = *half
+	}
+	return corev1.ResourceRequirements{Requests: requests, Limits: cfg.Limits.DeepCopy()}
 }
 
 func volumes(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []corev1.Volume {
