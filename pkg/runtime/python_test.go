@@ -18,6 +18,7 @@ package runtime_test
 
 import (
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -217,5 +218,45 @@ func TestPythonPackages(t *testing.T) {
 				t.Errorf("%d %q of %s, want %q of %s", resp.StatusCode, body, resp.Header.Get("Ce-Type"), tc.reply, tc.ceType)
 			}
 		})
+	}
+}
+
+// TestPythonCancelledBeforeItBegins has a request come together with its cancellation: nothing of it runs, and its stream
+// ends all the same.
+func TestPythonCancelledBeforeItBegins(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("there is no python3")
+	}
+	const program = `
+import asyncio
+from lambda_worker.loop import Call
+
+class Worker:
+    def __init__(self):
+        self.streams, self.failed = {}, []
+
+    def call(self, request):
+        raise AssertionError("the handler is called")
+
+    def fail(self, stream, error):
+        self.failed.append((stream, type(error).__name__))
+
+class Request:
+    stream = 7
+
+async def main():
+    worker = Worker()
+    call = worker.streams[7] = Call(worker, Request, asyncio.get_running_loop())
+    call.cancel()
+    await asyncio.wait([call.task])
+    print(worker.failed, worker.streams)
+
+asyncio.run(main())
+`
+	command := exec.CommandContext(t.Context(), "python3", "-c", program)
+	command.Env = append(os.Environ(), "PYTHONPATH=workers/python")
+	output, err := command.CombinedOutput()
+	if want := "[(7, 'CancelledError')] {}\n"; err != nil || string(output) != want {
+		t.Errorf("%v: %s, want %s", err, output, want)
 	}
 }

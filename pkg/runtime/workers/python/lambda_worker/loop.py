@@ -75,7 +75,9 @@ class Call:
         self._worker = worker
         self._credit = INITIAL_WINDOW
         self._granted = None
+        self._begun = False
         self.task = loop.create_task(self._run(request))
+        self.task.add_done_callback(lambda _: self._end(request.stream))
 
     def cancel(self):
         self.task.cancel()
@@ -87,6 +89,7 @@ class Call:
 
     async def _run(self, request):
         worker, stream = self._worker, request.stream
+        self._begun = True
         current_stream.set(stream)
         try:
             result = worker.call(request)
@@ -97,8 +100,11 @@ class Call:
                 await self._stream(stream, kind, meta, body)
         except BaseException as e:  # cancellation included: the stream must end
             worker.fail(stream, e)
-        finally:
-            del worker.streams[stream]
+
+    def _end(self, stream):
+        if not self._begun:  # a task that is cancelled before it begins runs nothing of its code
+            self._worker.fail(stream, asyncio.CancelledError())
+        del self._worker.streams[stream]
 
     async def _stream(self, stream, kind, meta, body):
         head = Head(self._worker, stream, kind, meta)
