@@ -17,6 +17,7 @@ limitations under the License.
 package deadletter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -29,12 +30,16 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 )
 
 const (
 	startTimeout = 2 * time.Minute
+	// lockTimeout is less than the kubelet gives the process to start.
+	lockTimeout  = 2 * time.Minute
+	lockInterval = 100 * time.Millisecond
 	// maxHeaderBytes is what JetStream takes of headers: the letter without the event's data.
 	maxHeaderBytes = math.MaxUint16
 	// memoryBytes is for JetStream's bookkeeping; letters are on the disk.
@@ -42,8 +47,8 @@ const (
 )
 
 // startServer starts a NATS server in this process that keeps its streams in a folder.
-func startServer(folder string, settings *config.DeadLetters, logger *zap.SugaredLogger) (*server.Server, func() error, error) {
-	unlock, err := lockFolder(folder)
+func startServer(ctx context.Context, folder string, settings *config.DeadLetters, logger *zap.SugaredLogger) (*server.Server, func() error, error) {
+	unlock, err := lockFolder(ctx, folder, logger)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -81,8 +86,9 @@ func startServer(folder string, settings *config.DeadLetters, logger *zap.Sugare
 	return s, unlock, nil
 }
 
-// lockFolder sees to it that one process alone writes to the folder. The lock goes with the process.
-func lockFolder(folder string) (func() error, error) {
+// lockFolder sees to it that one process alone writes to the folder. The lock goes with the process. It waits for the process
+// of a pod that was deleted by force and has not ended yet: to end for it would have the kubelet wait longer and longer.
+func lockFolder(ctx context.Context, folder string, logger *zap.SugaredLogger) (func() error, error) {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return nil, fmt.Errorf("failed to make the folder of the store: %w", err)
 	}
@@ -90,8 +96,16 @@ func lockFolder(folder string) (func() error, error) {
 	if err != nil {
 		return nil, fmt.Errorf("failed to open the lock of the store: %w", err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("failed to lock the store in %q, another process has it: %w", folder, err), file.Close())
+	lock := func() error { return syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+	if err = lock(); err != nil {
+		logger.Infow("Waiting for the store, which another process has", "folder", folder)
+		failed := wait.PollUntilContextTimeout(ctx, lockInterval, lockTimeout, false, func(context.Context) (bool, error) {
+			err = lock()
+			return err == nil, nil
+		})
+		if failed != nil {
+			return nil, errors.Join(fmt.Errorf("failed to lock the store in %q, another process has it: %w", folder, err), file.Close())
+		}
 	}
 	return file.Close, nil
 }

@@ -105,7 +105,7 @@ func OpenStore(ctx context.Context, o StoreOptions) (*Store, error) {
 	if s.metrics, err = newMetrics(); err != nil {
 		return nil, err
 	}
-	if err := s.connect(); err != nil {
+	if err := s.connect(ctx); err != nil {
 		return nil, err
 	}
 	if s.js, err = jetstream.New(s.conn, jetstream.WithDefaultTimeout(requestTimeout), jetstream.WithPublishAsyncMaxPending(maxPending)); err != nil {
@@ -129,7 +129,7 @@ func OpenStore(ctx context.Context, o StoreOptions) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) connect() error {
+func (s *Store) connect(ctx context.Context) error {
 	options := []nats.Option{
 		nats.Name("lambda-deadletter"),
 		nats.MaxReconnects(-1),
@@ -138,7 +138,7 @@ func (s *Store) connect() error {
 	url := s.options.Settings.NATSURL
 	if url == "" {
 		var err error
-		if s.server, s.unlock, err = startServer(s.options.Folder, s.options.Settings, s.options.Logger); err != nil {
+		if s.server, s.unlock, err = startServer(ctx, s.options.Folder, s.options.Settings, s.options.Logger); err != nil {
 			return err
 		}
 		options = append(options, nats.InProcessServer(inProcess{s.server}))

@@ -17,6 +17,7 @@ limitations under the License.
 package deadletter
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -32,6 +33,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -253,6 +255,34 @@ func TestOpenStoreRefuses(t *testing.T) {
 }
 
 // What an error of JetStream means for who posts a letter.
+// TestOpenStoreWaits holds that a store waits for the process that has its folder, until that ends or it is told to.
+func TestOpenStoreWaits(t *testing.T) {
+	options := StoreOptions{Folder: t.TempDir(), Settings: config.DefaultDeadLetters(), Logger: logtesting.TestLogger(t)}
+	first, err := OpenStore(t.Context(), options)
+	if err != nil {
+		t.Fatal("OpenStore() =", err)
+	}
+	impatient, cancel := context.WithTimeout(t.Context(), 3*lockInterval)
+	defer cancel()
+	if _, err := OpenStore(impatient, options); err == nil || !strings.Contains(err.Error(), "another process has it") {
+		t.Errorf("OpenStore() of a folder that is taken = %v, want another process to have it", err)
+	}
+	opened := make(chan error)
+	go func() {
+		second, err := OpenStore(t.Context(), options)
+		if err == nil {
+			err = second.Close()
+		}
+		opened <- err
+	}()
+	if err := first.Close(); err != nil {
+		t.Error("Close() =", err)
+	}
+	if err := <-opened; err != nil {
+		t.Errorf("OpenStore() once the folder is free = %v", err)
+	}
+}
+
 func TestStoreError(t *testing.T) {
 	api := func(code server.ErrorIdentifier) error {
 		return &jetstream.APIError{Code: 500, ErrorCode: jetstream.ErrorCode(code)}
