@@ -60,6 +60,8 @@ type bench struct {
 	coldStarts int
 	rate       int
 	many       int
+	events     int
+	eventRate  int
 	settled    time.Duration
 	helloImage string
 	auditLog   string
@@ -78,6 +80,8 @@ var measurements = []struct {
 	{"settled", measureSettled},
 	{"dependencies", measureDependencies},
 	{"many", measureMany},
+	{"replies", measureReplies},
+	{"letters", measureLetters},
 }
 
 func run(ctx context.Context) (err error) {
@@ -86,11 +90,13 @@ func run(ctx context.Context) (err error) {
 	flag.IntVar(&b.coldStarts, "cold-starts", 20, "how many cold starts of each kind")
 	flag.IntVar(&b.rate, "rate", 50, "requests a second during edits")
 	flag.IntVar(&b.many, "many", 200, "how many functions to apply at once")
+	flag.IntVar(&b.events, "events", 100000, "how many events to send")
+	flag.IntVar(&b.eventRate, "event-rate", 200, "events a second")
 	flag.DurationVar(&b.settled, "settled", 10*time.Minute, "how long to look for writes with nothing to do")
 	flag.StringVar(&b.helloImage, "hello-image", "", "image of a Go program that answers HTTP, to compare cold starts with")
 	flag.StringVar(&b.auditLog, "audit-log", "", "the API server's audit log, to look for writes in")
 	sample := flag.String("sample", "samples/hello-python.yaml", "the function to measure")
-	only := flag.String("only", "apply,edit,cold,settled", "what to measure; there are dependencies and many, too")
+	only := flag.String("only", "apply,edit,cold,settled", "what to measure; there are dependencies, many, replies and letters, too")
 	flag.Parse()
 
 	if b.sample, err = readSample(*sample); err != nil {
