@@ -18,12 +18,17 @@ limitations under the License.
 package main
 
 import (
+	"context"
+	"log"
+
 	tektonfactory "github.com/tektoncd/pipeline/pkg/client/injection/informers/factory/filtered"
 	kubefactory "knative.dev/pkg/client/injection/kube/informers/factory/filtered"
+	"knative.dev/pkg/injection"
 	"knative.dev/pkg/injection/sharedmain"
 	"knative.dev/pkg/signals"
 	servingfactory "knative.dev/serving/pkg/client/injection/informers/factory/filtered"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/buildqueue"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
@@ -34,5 +39,19 @@ func main() {
 	ctx = kubefactory.WithSelectors(ctx, resources.ManagedSelector)
 	ctx = tektonfactory.WithSelectors(ctx, resources.ManagedSelector)
 	ctx = servingfactory.WithSelectors(ctx, resources.ManagedSelector)
-	sharedmain.MainWithContext(ctx, "controller", lambdafunction.NewController, buildqueue.NewController)
+	ctx = sharedmain.WithOTelViews(ctx, observability.Views()...)
+
+	config := injection.ParseAndGetRESTConfigOrDie()
+	config.Wrap(observability.APITransport)
+	if err := observability.BridgeOpenCensus(); err != nil {
+		log.Fatal("Failed to take over the metrics of OpenCensus: ", err)
+	}
+	go serveMetrics(ctx)
+	sharedmain.MainWithConfig(ctx, "controller", config, lambdafunction.NewController, buildqueue.NewController)
+}
+
+func serveMetrics(ctx context.Context) {
+	if err := observability.Serve(ctx, observability.Address); err != nil {
+		log.Fatal("Failed to serve metrics: ", err)
+	}
 }

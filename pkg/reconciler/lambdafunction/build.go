@@ -31,6 +31,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/buildqueue"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
 )
@@ -94,6 +95,9 @@ func (r *Reconciler) createTaskRun(ctx context.Context, fn *v1alpha1.LambdaFunct
 	if err := r.reconcilePlan(ctx, fn, build); err != nil {
 		return nil, err
 	}
+	if carried := observability.Carry(ctx); carried != "" {
+		desired.Annotations[resources.SpanContextAnnotation] = carried
+	}
 	taskRuns, recorder := r.tekton.TektonV1().TaskRuns(fn.Namespace), controller.GetEventRecorder(ctx)
 	taskRun, err := taskRuns.Create(ctx, desired, metav1.CreateOptions{})
 	switch {
@@ -108,6 +112,7 @@ func (r *Reconciler) createTaskRun(ctx context.Context, fn *v1alpha1.LambdaFunct
 		return nil, fmt.Errorf("failed to create TaskRun %q: %w", desired.Name, err)
 	}
 	recorder.Eventf(fn, corev1.EventTypeNormal, "Created", "Created TaskRun %q", desired.Name)
+	observability.CountBuild(ctx, observability.BuildCreated)
 	return taskRun, nil
 }
 

@@ -110,6 +110,7 @@ func newController(ctx context.Context, cmw configmap.Watcher,
 		}
 		return children
 	}, func() { impl.GlobalResync(functionInformer.Informer()) })
+	observe(ctx, impl, wiring.Kinds)
 	return impl
 }
 

@@ -71,9 +71,10 @@ func TestNewController(t *testing.T) {
 		handler func(eventing.Kind) cache.ResourceEventHandler
 		changed func()
 	)
+	listers := NewListers(nil)
 	impl := newController(ctx, configMaps, func(_ context.Context, h func(eventing.Kind) cache.ResourceEventHandler, c func()) eventing.Kinds {
 		handler, changed = h, c
-		return nil
+		return listers.Kinds(nil)
 	})
 	wait, err := rtesting.RunAndSyncInformers(ctx, informers...)
 	if err != nil {

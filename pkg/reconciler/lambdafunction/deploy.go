@@ -29,6 +29,7 @@ import (
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
 )
@@ -81,6 +82,7 @@ func (r *Reconciler) createService(ctx context.Context, fn *v1alpha1.LambdaFunct
 		return nil, fmt.Errorf("failed to create Knative Service %q: %w", desired.Name, err)
 	}
 	recorder.Eventf(fn, corev1.EventTypeNormal, "Created", "Created Knative Service %q", desired.Name)
+	observability.CountService(ctx, observability.ServiceCreated)
 	return service, nil
 }
 
@@ -96,6 +98,7 @@ func (r *Reconciler) updateService(ctx context.Context, fn *v1alpha1.LambdaFunct
 		return nil, fmt.Errorf("failed to update Knative Service %q: %w", desired.Name, err)
 	}
 	controller.GetEventRecorder(ctx).Eventf(fn, corev1.EventTypeNormal, "Updated", "Updated Knative Service %q", desired.Name)
+	observability.CountService(ctx, observability.ServiceUpdated)
 	return updated, nil
 }
 

@@ -36,6 +36,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdafunctionreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdafunction"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
@@ -72,9 +73,15 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, fn *v1alpha1.LambdaFunct
 	defer cancel()
 	defer fn.Status.Summarize()
 
-	image, err := r.reconcileImage(ctx, fn)
-	err = errors.Join(err, r.reconcileService(ctx, fn, image))
-	return errors.Join(err, r.reconcileEventing(ctx, fn))
+	var image string
+	return errors.Join(
+		observability.Phase(ctx, "image", func(ctx context.Context) (err error) {
+			image, err = r.reconcileImage(ctx, fn)
+			return err
+		}),
+		observability.Phase(ctx, "deploy", func(ctx context.Context) error { return r.reconcileService(ctx, fn, image) }),
+		observability.Phase(ctx, "eventing", func(ctx context.Context) error { return r.reconcileEventing(ctx, fn) }),
+	)
 }
 
 // reconcileImage returns the image of the present spec, or "" as long as there is none.

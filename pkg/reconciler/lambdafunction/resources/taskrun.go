@@ -60,6 +60,10 @@ const (
 	ResultFailure = "FAILURE"
 )
 
+// SpanContextAnnotation is on a TaskRun; the value is a JSON object of the headers of a trace, which Tekton's own spans of the
+// TaskRun are then part of. The name is from Tekton's package pkg/reconciler/taskrun.
+const SpanContextAnnotation = "tekton.dev/taskrunSpanContext"
+
 const (
 	contextVolume, contextPath = "context", "/workspace/context"
 	planVolume, planPath       = "plan", "/plan"

@@ -1,0 +1,263 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package observability
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	promclient "github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"go.opencensus.io/stats"
+	"go.opencensus.io/stats/view"
+	"go.opencensus.io/tag"
+	"go.opentelemetry.io/otel"
+	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/propagation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	k8smetrics "knative.dev/pkg/observability/metrics/k8s"
+)
+
+// spans has all spans that ended.
+var spans = tracetest.NewSpanRecorder()
+
+// What a linked library measures with OpenCensus.
+var (
+	linkedMethod   = tag.MustNewKey("method")
+	linkedRequests = stats.Int64("linked/requests", "Requests of a linked library.", stats.UnitDimensionless)
+)
+
+// TestMain has the tests' process measure and trace as the operator's: with the default registry, and all sampled.
+func TestMain(m *testing.M) {
+	if err := setUp(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func setUp() error {
+	exporter, err := otelprom.New()
+	if err != nil {
+		return err
+	}
+	otel.SetMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithView(Views()...)))
+	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)))
+	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
+	err = view.Register(&view.View{Measure: linkedRequests, Aggregation: view.Count(), TagKeys: []tag.Key{linkedMethod}})
+	return errors.Join(err, BridgeOpenCensus())
+}
+
+// labels are those of a sample, without what the exporter adds to all.
+type labels map[string]string
+
+// sample returns the sample of a metric with exactly the labels.
+func sample(t *testing.T, name string, want labels) *dto.Metric {
+	t.Helper()
+	families, err := promclient.DefaultGatherer.Gather()
+	if err != nil {
+		t.Fatal("Gather() =", err)
+	}
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			got := labels{}
+			for _, pair := range metric.GetLabel() {
+				if !strings.HasPrefix(pair.GetName(), "otel_scope_") {
+					got[pair.GetName()] = pair.GetValue()
+				}
+			}
+			if maps.Equal(got, want) {
+				return metric
+			}
+		}
+	}
+	return nil
+}
+
+// count is the value of a counter, or how many a histogram has counted. It is 0 without a sample.
+func count(t *testing.T, name string, want labels) float64 {
+	t.Helper()
+	metric := sample(t, name, want)
+	return metric.GetCounter().GetValue() + float64(metric.GetHistogram().GetSampleCount())
+}
+
+// since returns how much a counter, or the count of a histogram, has grown since it was called.
+func since(t *testing.T, name string, of labels) func() float64 {
+	t.Helper()
+	before := count(t, name, of)
+	return func() float64 {
+		t.Helper()
+		return count(t, name, of) - before
+	}
+}
+
+// TestMetrics holds names, labels and that each metric moves.
+func TestMetrics(t *testing.T) {
+	counted := map[string]func() float64{}
+	for _, tc := range []struct {
+		name   string
+		labels labels
+	}{
+		{"build_events_total", labels{"status": "complete"}},
+		{"build_duration_seconds", labels{"runtime": "python", "result": "failed"}},
+		{"build_queue_wait_seconds", labels{}},
+		{"service_events_total", labels{"status": "ready"}},
+		{"parser_events_total", labels{"status": "complete"}},
+		{"parser_events_total", labels{"status": "failed"}},
+		{"errors_total", labels{"component": "build", "error_type": "CompileFailed"}},
+		{"workqueue_latency_seconds", labels{}},
+	} {
+		counted[fmt.Sprint(tc.name, tc.labels)] = since(t, "knative_lambda_operator_"+tc.name, tc.labels)
+	}
+	ctx, span := StartSpan(t.Context(), "test")
+	queue, err := k8smetrics.NewWorkqueueMetricsProvider()
+	if err != nil {
+		t.Fatal("NewWorkqueueMetricsProvider() =", err)
+	}
+	queue.NewDepthMetric("a").Inc()
+	queue.NewDepthMetric("b").Inc()
+	queue.NewLatencyMetric("a").Observe(1)
+	CountBuild(ctx, BuildComplete)
+	RecordBuild(ctx, "python", ResultFailed, 45*time.Second)
+	RecordBuildWait(ctx, time.Second)
+	CountService(ctx, ServiceReady)
+	CountParsed(ctx, true)
+	CountParsed(ctx, false)
+	CountError(ctx, "build", "CompileFailed")
+	span.End()
+	for metric, counted := range counted {
+		if got := counted(); got != 1 {
+			t.Errorf("%s counted %v, want 1", metric, got)
+		}
+	}
+	if got := sample(t, "knative_lambda_operator_workqueue_depth", labels{}).GetGauge().GetValue(); got != 2 {
+		t.Errorf("workqueue_depth = %v, want the sum of both queues", got)
+	}
+	if got := sample(t, "kn_workqueue_depth", labels{"name": "a"}).GetGauge().GetValue(); got != 1 {
+		t.Errorf("kn_workqueue_depth of one queue = %v, want 1", got)
+	}
+	queue.NewDepthMetric("a").Dec()
+	queue.NewDepthMetric("b").Dec()
+	for _, bucket := range sample(t, "knative_lambda_operator_build_duration_seconds", labels{"runtime": "python", "result": "failed"}).GetHistogram().GetBucket() {
+		if bucket.GetExemplar() != nil && bucket.GetUpperBound() == 60 {
+			return
+		}
+	}
+	t.Error("build_duration_seconds has no exemplar in the bucket of a minute")
+}
+
+func TestHandler(t *testing.T) {
+	ctx, span := StartSpan(t.Context(), "test")
+	RecordBuildWait(ctx, time.Hour)
+	span.End()
+	for accept, want := range map[string]string{
+		"": `knative_lambda_operator_build_queue_wait_seconds_bucket`,
+		"application/openmetrics-text; version=1.0.0": `trace_id="` + span.SpanContext().TraceID().String() + `"`,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
+		r.Header.Set("Accept", accept)
+		w := httptest.NewRecorder()
+		Handler().ServeHTTP(w, r)
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("Accept: %s: there is no %s", accept, want)
+		}
+	}
+}
+
+func TestServe(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Serve(ctx, "127.0.0.1:0") }()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error("Serve() =", err)
+	}
+	if err := Serve(t.Context(), "127.0.0.1:none"); err == nil {
+		t.Error("Serve() at no port worked")
+	}
+}
+
+// TestOpenCensus records with OpenCensus, as a linked library does.
+func TestOpenCensus(t *testing.T) {
+	counted := since(t, "linked_requests_total", labels{"method": "get"})
+	if err := stats.RecordWithTags(t.Context(), []tag.Mutator{tag.Insert(linkedMethod, "get")}, linkedRequests.M(1)); err != nil {
+		t.Fatal("RecordWithTags() =", err)
+	}
+	// It is recorded once this has waited for its turn.
+	if _, err := view.RetrieveData(linkedRequests.Name()); err != nil {
+		t.Fatal("RetrieveData() =", err)
+	}
+	if got := counted(); got != 1 {
+		t.Errorf("linked_requests_total counted %v, want 1", got)
+	}
+}
+
+func TestState(t *testing.T) {
+	now := time.Now()
+	state := NewState()
+	Count(state.Functions, "shop", "Ready")
+	Count(state.Functions, "shop", "Ready")
+	Count(state.Eventing, "shop", "broker")
+	state.Builds["other"] = 3
+	o := &stateObserver{
+		look: func() *State { return state }, phases: []string{"Ready", "Failed"}, kinds: []string{"broker"},
+		now: func() time.Time { return now }, seen: map[string]time.Time{},
+	}
+	registration, err := meter.RegisterCallback(o.observe, functions, buildsActive, eventingResources)
+	if err != nil {
+		t.Fatal("RegisterCallback() =", err)
+	}
+	defer func() {
+		if err := registration.Unregister(); err != nil {
+			t.Error("Unregister() =", err)
+		}
+	}()
+	want := func(name string, by labels, value float64) {
+		t.Helper()
+		metric := sample(t, "knative_lambda_operator_"+name, by)
+		if metric == nil || metric.GetGauge().GetValue() != value {
+			t.Errorf("%s%v = %v, want %v", name, by, metric, value)
+		}
+	}
+	want("lambdafunctions_total", labels{"namespace": "shop", "phase": "Ready"}, 2)
+	want("lambdafunctions_total", labels{"namespace": "shop", "phase": "Failed"}, 0)
+	want("lambdafunctions_total", labels{"namespace": "other", "phase": "Ready"}, 0)
+	want("eventing_resources_total", labels{"namespace": "shop", "resource_type": "broker"}, 1)
+	want("build_jobs_active", labels{"namespace": "other"}, 3)
+
+	state = NewState()
+	now = now.Add(forgetAfter)
+	want("lambdafunctions_total", labels{"namespace": "shop", "phase": "Ready"}, 0)
+	want("build_jobs_active", labels{"namespace": "other"}, 0)
+	now = now.Add(time.Second)
+	if metric := sample(t, "knative_lambda_operator_build_jobs_active", labels{"namespace": "other"}); metric != nil {
+		t.Errorf("build_jobs_active of a namespace that has been empty for long = %v, want none", metric)
+	}
+}
