@@ -448,7 +448,8 @@ func TestShutdownUnderLoad(t *testing.T) {
 	})
 }
 
-// refused reports whether the connection was refused, or reset by the kernel because nobody accepted it any more.
+// refused reports whether the connection was refused, reset by the kernel because nobody accepted it any more, or closed
+// before anything was written to it.
 func refused(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
