@@ -20,6 +20,8 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
 
@@ -27,17 +29,17 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
 
-// NewPythonFunction returns a function of inline Python code, with nothing else set.
+// NewPythonFunction returns a function of inline Python code, with little else set.
 func NewPythonFunction(namespace, name, code string) *v1alpha1.LambdaFunction {
 	return newInlineFunction(namespace, name, v1alpha1.LanguagePython, code)
 }
 
-// NewNodeFunction returns a function of inline code for Node.js, with nothing else set.
+// NewNodeFunction returns a function of inline code for Node.js, with little else set.
 func NewNodeFunction(namespace, name, code string) *v1alpha1.LambdaFunction {
 	return newInlineFunction(namespace, name, v1alpha1.LanguageNodeJS, code)
 }
 
-// NewGoFunction returns a function of inline Go code, with nothing else set.
+// NewGoFunction returns a function of inline Go code, with little else set.
 func NewGoFunction(namespace, name, code string) *v1alpha1.LambdaFunction {
 	return newInlineFunction(namespace, name, v1alpha1.LanguageGo, code)
 }
@@ -51,6 +53,8 @@ func newInlineFunction(namespace, name string, language v1alpha1.Language, code 
 				Inline: &v1alpha1.InlineSource{Code: code},
 			},
 			Runtime: v1alpha1.RuntimeSpec{Language: language},
+			// A small node has to have room for the functions of several tests: they leave slowly.
+			Resources: v1alpha1.ResourcesSpec{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("20m")}},
 		},
 	}
 }
@@ -101,10 +105,10 @@ func (c *Clients) AwaitFunction(ctx context.Context, fn *v1alpha1.LambdaFunction
 		})
 }
 
-// AwaitReady waits until the function is ready. It fails as soon as the function does.
+// AwaitReady waits until the function is ready. It fails as soon as the function does, but for want of room: others leave.
 func (c *Clients) AwaitReady(ctx context.Context, fn *v1alpha1.LambdaFunction) (*v1alpha1.LambdaFunction, error) {
 	return c.AwaitFunction(ctx, fn, func(present *v1alpha1.LambdaFunction) (bool, error) {
-		if ready := present.Status.GetCondition(v1alpha1.ConditionReady); ready.IsFalse() {
+		if ready := present.Status.GetCondition(v1alpha1.ConditionReady); ready.IsFalse() && ready.GetReason() != v1alpha1.ReasonUnschedulable {
 			return false, fmt.Errorf("it is not ready: %s: %s", ready.GetReason(), ready.GetMessage())
 		}
 		return present.IsReady(), nil
