@@ -80,12 +80,12 @@ func resultOf(response *http.Response, err error) string {
 	case response.StatusCode == http.StatusNotFound:
 		return "not_found"
 	case response.StatusCode == http.StatusConflict:
-		return "conflict"
+		return resultConflict
 	case response.StatusCode == http.StatusTooManyRequests:
 		return "throttled"
 	case response.StatusCode < http.StatusInternalServerError:
 		return "refused"
 	default:
-		return "error"
+		return resultError
 	}
 }

@@ -86,7 +86,7 @@ func with(labels ...attribute.KeyValue) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(labels...))
 }
 
-// The results of builds.
+// The results of builds. The first is one of reconciles and of requests, too.
 const (
 	ResultSuccess = "success"
 	ResultFailed  = "failed"
@@ -106,6 +106,26 @@ const (
 	BuildTimeout   BuildStatus = "timeout"
 	BuildCancelled BuildStatus = "cancelled"
 )
+
+// CountFromZero has counters begin with 0 where it is known what they will count: phases are those of objects. The first
+// of something would be missing in an increase otherwise, and alerts count from the first. A MeterProvider must be there.
+func CountFromZero(phases []string) {
+	ctx := context.Background()
+	for _, status := range []BuildStatus{BuildCreated, BuildStarted, BuildComplete, BuildFailed, BuildTimeout, BuildCancelled} {
+		buildEvents.Add(ctx, 0, with(label("status", string(status))))
+	}
+	for _, status := range []ServiceStatus{ServiceCreated, ServiceUpdated, ServiceReady, ServiceFailed, ServiceDeleted} {
+		serviceEvents.Add(ctx, 0, with(label("status", string(status))))
+	}
+	for _, status := range []string{parsedComplete, parsedFailed} {
+		parserEvents.Add(ctx, 0, with(label("status", status)))
+	}
+	for _, phase := range phases {
+		for _, result := range []string{ResultSuccess, resultRequeue, resultConflict, resultError} {
+			reconciles.Add(ctx, 0, with(label("phase", phase), label("result", result)))
+		}
+	}
+}
 
 // CountBuild counts what happened to a build.
 func CountBuild(ctx context.Context, status BuildStatus) {
@@ -139,11 +159,13 @@ func CountService(ctx context.Context, status ServiceStatus) {
 	serviceEvents.Add(ctx, 1, with(label("status", string(status))))
 }
 
+const parsedComplete, parsedFailed = "complete", "failed"
+
 // CountParsed counts a source that was read: complete, or failed where nothing could be built of it.
 func CountParsed(ctx context.Context, read bool) {
-	status := "complete"
+	status := parsedComplete
 	if !read {
-		status = "failed"
+		status = parsedFailed
 	}
 	parserEvents.Add(ctx, 1, with(label("status", status)))
 }

@@ -118,31 +118,20 @@ func since(t *testing.T, name string, of labels) func() float64 {
 	}
 }
 
-// TestMetrics holds names, labels and that each metric moves.
-func TestMetrics(t *testing.T) {
-	counted := map[string]func() float64{}
-	for _, tc := range []struct {
-		name   string
-		labels labels
-	}{
-		{"build_events_total", labels{"status": "complete"}},
-		{"build_duration_seconds", labels{"runtime": "python", "result": "failed"}},
-		{"build_queue_wait_seconds", labels{}},
-		{"service_events_total", labels{"status": "ready"}},
-		{"parser_events_total", labels{"status": "complete"}},
-		{"parser_events_total", labels{"status": "failed"}},
-		{"errors_total", labels{"component": "build", "error_type": "CompileFailed"}},
-		{"workqueue_latency_seconds", labels{}},
-	} {
-		counted[fmt.Sprint(tc.name, tc.labels)] = since(t, "knative_lambda_operator_"+tc.name, tc.labels)
-	}
+// recordAll has each metric move.
+func recordAll(t *testing.T) {
+	t.Helper()
 	ctx, span := StartSpan(t.Context(), "test")
+	defer span.End()
 	queue, err := k8smetrics.NewWorkqueueMetricsProvider()
 	if err != nil {
 		t.Fatal("NewWorkqueueMetricsProvider() =", err)
 	}
-	queue.NewDepthMetric("a").Inc()
-	queue.NewDepthMetric("b").Inc()
+	for _, name := range []string{"a", "b"} {
+		depth := queue.NewDepthMetric(name)
+		depth.Inc()
+		t.Cleanup(depth.Dec)
+	}
 	queue.NewLatencyMetric("a").Observe(1)
 	CountBuild(ctx, BuildComplete)
 	RecordBuild(ctx, "python", ResultFailed, 45*time.Second)
@@ -151,7 +140,47 @@ func TestMetrics(t *testing.T) {
 	CountParsed(ctx, true)
 	CountParsed(ctx, false)
 	CountError(ctx, "build", "CompileFailed")
-	span.End()
+	reconciles.Add(ctx, 1, with(label("phase", "Ready"), label("result", ResultSuccess)))
+	reconcileDuration.Record(ctx, 1, with(label("phase", "Ready")))
+	apiRequests.Add(ctx, 1, with(label("verb", "get"), label("resource", "pods"), label("result", ResultSuccess)))
+
+	state := NewState()
+	Count(state.Functions, "all", "Ready")
+	Count(state.Eventing, "all", "broker")
+	state.Builds["all"] = 1
+	registration, err := ObserveState(func() *State { return state }, []string{"Ready"}, []string{"broker"})
+	if err != nil {
+		t.Fatal("ObserveState() =", err)
+	}
+	t.Cleanup(func() {
+		if err := registration.Unregister(); err != nil {
+			t.Error("Unregister() =", err)
+		}
+	})
+}
+
+// TestMetrics holds names, labels and that each metric moves.
+func TestMetrics(t *testing.T) {
+	counted := map[string]func() float64{}
+	for _, tc := range []struct {
+		name   string
+		labels labels
+	}{
+		{"reconcile_total", labels{"phase": "Ready", "result": "success"}},
+		{"reconcile_duration_seconds", labels{"phase": "Ready"}},
+		{"build_events_total", labels{"status": "complete"}},
+		{"build_duration_seconds", labels{"runtime": "python", "result": "failed"}},
+		{"build_queue_wait_seconds", labels{}},
+		{"service_events_total", labels{"status": "ready"}},
+		{"parser_events_total", labels{"status": "complete"}},
+		{"parser_events_total", labels{"status": "failed"}},
+		{"errors_total", labels{"component": "build", "error_type": "CompileFailed"}},
+		{"apiserver_requests_total", labels{"verb": "get", "resource": "pods", "result": "success"}},
+		{"workqueue_latency_seconds", labels{}},
+	} {
+		counted[fmt.Sprint(tc.name, tc.labels)] = since(t, "knative_lambda_operator_"+tc.name, tc.labels)
+	}
+	recordAll(t)
 	for metric, counted := range counted {
 		if got := counted(); got != 1 {
 			t.Errorf("%s counted %v, want 1", metric, got)
@@ -163,14 +192,62 @@ func TestMetrics(t *testing.T) {
 	if got := sample(t, "kn_workqueue_depth", labels{"name": "a"}).GetGauge().GetValue(); got != 1 {
 		t.Errorf("kn_workqueue_depth of one queue = %v, want 1", got)
 	}
-	queue.NewDepthMetric("a").Dec()
-	queue.NewDepthMetric("b").Dec()
 	for _, bucket := range sample(t, "knative_lambda_operator_build_duration_seconds", labels{"runtime": "python", "result": "failed"}).GetHistogram().GetBucket() {
 		if bucket.GetExemplar() != nil && bucket.GetUpperBound() == 60 {
 			return
 		}
 	}
 	t.Error("build_duration_seconds has no exemplar in the bucket of a minute")
+}
+
+func TestCountFromZero(t *testing.T) {
+	CountFromZero([]string{"Untouched"})
+	for name, by := range map[string]labels{
+		"build_events_total":   {"status": "timeout"},
+		"service_events_total": {"status": "deleted"},
+		"parser_events_total":  {"status": "failed"},
+		"reconcile_total":      {"phase": "Untouched", "result": "error"},
+	} {
+		if sample(t, "knative_lambda_operator_"+name, by) == nil {
+			t.Errorf("there is no %s%v", name, by)
+		}
+	}
+}
+
+// TestDocumented holds that docs/observability.md has each metric with its type and its labels.
+func TestDocumented(t *testing.T) {
+	recordAll(t)
+	page, err := os.ReadFile("../../docs/observability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	families, err := promclient.DefaultGatherer.Gather()
+	if err != nil {
+		t.Fatal("Gather() =", err)
+	}
+	_, table, _ := strings.Cut(string(page), "\n### Metrics of the operator\n")
+	table, _, _ = strings.Cut(table, "\n### ")
+	metrics := 0
+	for _, family := range families {
+		name, ours := strings.CutPrefix(family.GetName(), "knative_lambda_operator_")
+		if !ours {
+			continue
+		}
+		metrics++
+		_, row, ok := strings.Cut(table, fmt.Sprintf("\n| `%s` | %s | ", name, strings.ToLower(family.GetType().String())))
+		names, _, _ := strings.Cut(row, " | ")
+		if !ok {
+			t.Errorf("the page has no %s %s", family.GetType(), name)
+		}
+		for _, pair := range family.GetMetric()[0].GetLabel() {
+			if !strings.HasPrefix(pair.GetName(), "otel_scope_") && !strings.Contains(names, "`"+pair.GetName()+"`") {
+				t.Errorf("%s: the page does not have label %s", name, pair.GetName())
+			}
+		}
+	}
+	if rows := strings.Count(table, "\n| `"); metrics != rows {
+		t.Errorf("there are %d metrics, and the page has %d", metrics, rows)
+	}
 }
 
 func TestHandler(t *testing.T) {

@@ -32,6 +32,13 @@ import (
 	"knative.dev/pkg/reconciler"
 )
 
+// The results of reconciles, besides ResultSuccess.
+const (
+	resultRequeue  = "requeue"
+	resultConflict = "conflict"
+	resultError    = "error"
+)
+
 // Leader is a reconciler that does the work of the keys that this replica leads. The generated ones are.
 type Leader interface {
 	controller.Reconciler
@@ -85,12 +92,12 @@ func (r *Reconciler) record(ctx context.Context, span trace.Span, phase string, 
 	result := ResultSuccess
 	switch again, _ := controller.IsRequeueKey(err); {
 	case failed(err):
-		result = "error"
+		result = resultError
 		span.SetStatus(codes.Error, err.Error())
 	case again:
-		result = "requeue"
+		result = resultRequeue
 	case apierrs.IsConflict(err):
-		result = "conflict"
+		result = resultConflict
 	}
 	reconciles.Add(ctx, 1, with(label("phase", phase), label("result", result)))
 	reconcileDuration.Record(ctx, took.Seconds(), with(label("phase", phase)))

@@ -74,6 +74,7 @@ func observe(ctx context.Context, impl *controller.Impl, kinds eventing.Kinds) {
 		}
 		return observability.Object{Phase: string(phaseOf(fn)), Runtime: string(fn.Spec.Runtime.Language)}
 	})
+	observability.CountFromZero(phases)
 	t := &transitions{leads: leader.IsLeaderFor, functions: functions.Lister()}
 	functions.Informer().AddEventHandler(updates(t.functionChanged))
 	taskRuns.Informer().AddEventHandler(updates(t.taskRunChanged))
