@@ -43,7 +43,7 @@ var hopeless = []string{
 }
 
 // answerPatience is how long a container may run without answering before the function says so.
-const answerPatience = 10 * time.Second
+const answerPatience = 8 * time.Second
 
 // hindrance is what keeps a pod from being ready.
 type hindrance struct {

@@ -179,7 +179,7 @@ func TestSilence(t *testing.T) {
 		lasts time.Duration
 		want  hindrance
 	}{{
-		name: "patience", fn: image, lasts: 4 * time.Second, want: hindrance{again: 6 * time.Second},
+		name: "patience", fn: image, lasts: 3 * time.Second, want: hindrance{again: answerPatience - 3*time.Second},
 	}, {
 		name: "ready image", fn: image, lasts: answerPatience,
 		want: hindrance{
