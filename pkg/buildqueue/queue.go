@@ -43,6 +43,11 @@ func Waiting(taskRun *tektonv1.TaskRun) bool {
 	return taskRun.IsPending() && !taskRun.IsDone() && taskRun.DeletionTimestamp == nil
 }
 
+// Running is true for a TaskRun that has been given its turn, and has not ended.
+func Running(taskRun *tektonv1.TaskRun) bool {
+	return !taskRun.IsPending() && !taskRun.IsDone()
+}
+
 // Order returns the TaskRuns that wait, the next first. The namespaces take turns: of those that wait the one with the
 // fewest builds that run is next; of several such the one whose last build began first.
 func Order(taskRuns []*tektonv1.TaskRun) []*tektonv1.TaskRun {
@@ -93,7 +98,7 @@ func look(taskRuns []*tektonv1.TaskRun) (order []*tektonv1.TaskRun, running map[
 			order = append(order, taskRun)
 			continue
 		}
-		if !taskRun.IsPending() && !taskRun.IsDone() {
+		if Running(taskRun) {
 			running[namespace]++
 		}
 		if start := taskRun.Status.StartTime; start != nil && start.After(last[namespace]) {

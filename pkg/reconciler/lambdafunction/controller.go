@@ -50,6 +50,9 @@ import (
 // webhooks of Knative and Tekton that it asks.
 const workers = 10
 
+// isChild is true for what a function is the controller of.
+var isChild = controller.FilterController(&v1alpha1.LambdaFunction{})
+
 // NewController returns the controller of LambdaFunctions. The context needs the filtered informers' selector
 // resources.ManagedSelector for Kubernetes' own kinds, TaskRuns and Knative Services.
 func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl {
@@ -91,7 +94,7 @@ func newController(ctx context.Context, cmw configmap.Watcher,
 
 	functionInformer.Informer().AddEventHandler(controller.HandleAll(impl.Enqueue))
 	children := cache.FilteringResourceEventHandler{
-		FilterFunc: controller.FilterController(&v1alpha1.LambdaFunction{}),
+		FilterFunc: isChild,
 		Handler:    controller.HandleAll(impl.EnqueueControllerOf),
 	}
 	configMapInformer.Informer().AddEventHandler(children)

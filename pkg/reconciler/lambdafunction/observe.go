@@ -49,11 +49,10 @@ type leadership func(types.NamespacedName) bool
 
 // functionOf returns the function that owns the object, or false where another replica leads it, or there is none.
 func (leads leadership) functionOf(object metav1.Object) (types.NamespacedName, bool) {
-	owner := metav1.GetControllerOf(object)
-	if owner == nil || owner.Kind != "LambdaFunction" {
+	if !isChild(object) {
 		return types.NamespacedName{}, false
 	}
-	key := types.NamespacedName{Namespace: object.GetNamespace(), Name: owner.Name}
+	key := types.NamespacedName{Namespace: object.GetNamespace(), Name: metav1.GetControllerOf(object).Name}
 	return key, leads(key)
 }
 

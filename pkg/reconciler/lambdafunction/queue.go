@@ -26,7 +26,6 @@ import (
 	tektonlisters "github.com/tektoncd/pipeline/pkg/client/listers/pipeline/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/tools/cache"
-	"knative.dev/pkg/controller"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -88,9 +87,9 @@ func enqueueNext(lister tektonlisters.TaskRunLister, enqueue func(any)) {
 	if err != nil {
 		return // It lists a cache, which does not fail.
 	}
-	order, ours := buildqueue.Order(known), controller.FilterController(&v1alpha1.LambdaFunction{})
+	order := buildqueue.Order(known)
 	for _, taskRun := range order[:min(len(order), 2*placesShown)] {
-		if ours(taskRun) {
+		if isChild(taskRun) {
 			enqueue(taskRun)
 		}
 	}

@@ -17,7 +17,6 @@ limitations under the License.
 package lambdafunction
 
 import (
-	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	tektonlisters "github.com/tektoncd/pipeline/pkg/client/listers/pipeline/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -86,15 +85,10 @@ func (c *census) countBuilds(state *observability.State) {
 		return // as above
 	}
 	for _, taskRun := range taskRuns {
-		if _, ours := c.leads.functionOf(taskRun); ours && runs(taskRun) {
+		if _, ours := c.leads.functionOf(taskRun); ours && buildqueue.Running(taskRun) {
 			state.Builds[taskRun.Namespace]++
 		}
 	}
-}
-
-// runs is true for a build whose turn has come, and that has not ended.
-func runs(taskRun *tektonv1.TaskRun) bool {
-	return !taskRun.IsDone() && !buildqueue.Waiting(taskRun)
 }
 
 // countEventing counts an object of a kind for the replica that would lead a function of its name: a Broker is of several.
