@@ -18,7 +18,6 @@ limitations under the License.
 package monitoring
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,6 +27,7 @@ import (
 	"sync"
 	"testing"
 
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -36,35 +36,18 @@ const (
 	runbooks = "../../docs/runbooks"
 )
 
-// rule is a recording rule or an alert.
-type rule struct {
-	Record, Alert, Expr, For string
-	Labels, Annotations      map[string]string
-}
-
-// prometheusRule is of the manifest what promtool reads.
-type prometheusRule struct {
-	Spec struct {
-		Groups []struct {
-			Name  string
-			Rules []rule
-		}
-	}
-}
-
 // readRules returns the rules as Prometheus itself reads them, and each of them, and the names of their groups.
-func readRules(t *testing.T) (file []byte, rules []rule, groups []string) {
+func readRules(t *testing.T) (file []byte, rules []monitoringv1.Rule, groups []string) {
 	t.Helper()
 	text, err := os.ReadFile(manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var typed prometheusRule
-	var object struct{ Spec any }
-	if err := errors.Join(yaml.Unmarshal(text, &typed), yaml.Unmarshal(text, &object)); err != nil {
+	var object monitoringv1.PrometheusRule
+	if err := yaml.Unmarshal(text, &object); err != nil {
 		t.Fatal(err)
 	}
-	for _, group := range typed.Spec.Groups {
+	for _, group := range object.Spec.Groups {
 		rules, groups = append(rules, group.Rules...), append(groups, group.Name)
 	}
 	if file, err = yaml.Marshal(object.Spec); err != nil {
