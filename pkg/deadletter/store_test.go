@@ -254,7 +254,6 @@ func TestOpenStoreRefuses(t *testing.T) {
 	}
 }
 
-// What an error of JetStream means for who posts a letter.
 // TestOpenStoreWaits holds that a store waits for the process that has its folder, until that ends or it is told to.
 func TestOpenStoreWaits(t *testing.T) {
 	options := StoreOptions{Folder: t.TempDir(), Settings: config.DefaultDeadLetters(), Logger: logtesting.TestLogger(t)}
@@ -283,6 +282,7 @@ func TestOpenStoreWaits(t *testing.T) {
 	}
 }
 
+// What an error of JetStream means for who posts a letter.
 func TestStoreError(t *testing.T) {
 	api := func(code server.ErrorIdentifier) error {
 		return &jetstream.APIError{Code: 500, ErrorCode: jetstream.ErrorCode(code)}

@@ -26,7 +26,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"knative.dev/pkg/ptr"
 	"knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
@@ -110,8 +109,8 @@ func (b *bench) awaitZero(ctx context.Context, service string) error {
 		return err
 	}
 	// An instance on its way out still answers for half a minute, which nobody wants to wait for here.
-	if err := pods.DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: ptr.Int64(0)}, instances); err != nil {
-		return fmt.Errorf("failed to delete the pods of %q: %w", service, err)
+	if err := b.clients.KillPods(ctx, b.namespace, instances.LabelSelector); err != nil {
+		return err
 	}
 	return test.Await(ctx, pods, instances, func(pods []*corev1.Pod) (bool, error) { return len(pods) == 0, nil })
 }

@@ -17,7 +17,6 @@ limitations under the License.
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,9 +25,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"knative.dev/pkg/ptr"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/test"
@@ -40,7 +36,6 @@ const (
 	// settling is longer than an event may be on its way: all deliveries to the function, and then all to the sink.
 	settling = 3 * time.Minute
 
-	sinkPods = "app.kubernetes.io/name=knative-lambda,app.kubernetes.io/component=deadletter"
 	// sinkPort is that of the API alone.
 	sinkPort          = 8081
 	eventingNamespace = "knative-eventing"
@@ -96,28 +91,19 @@ func (b *bench) killAgainAndAgain(ctx context.Context) func() (int, error) {
 				return
 			case <-time.After(killEvery):
 			}
-			failed = errors.Join(failed, b.kill(ctx, eventingNamespace, ingressPods), b.kill(ctx, b.operatorNamespace, sinkPods))
+			err := errors.Join(b.clients.KillPods(ctx, eventingNamespace, ingressPods),
+				b.clients.KillPods(ctx, b.operatorNamespace, test.DeadLetterPods))
+			if ctx.Err() == nil { // else it was told to stop, and did
+				failed = errors.Join(failed, err)
+			}
 			kills++
 		}
 	}()
 	return func() (int, error) {
 		cancel()
 		<-ended
-		if errors.Is(failed, context.Canceled) {
-			failed = nil
-		}
 		return kills, failed
 	}
-}
-
-// kill leaves the pods no time.
-func (b *bench) kill(ctx context.Context, namespace, selector string) error {
-	err := b.clients.Kube.CoreV1().Pods(namespace).DeleteCollection(ctx,
-		metav1.DeleteOptions{GracePeriodSeconds: ptr.Int64(0)}, metav1.ListOptions{LabelSelector: selector})
-	if err != nil {
-		return fmt.Errorf("failed to kill the pods %q: %w", selector, err)
-	}
-	return nil
 }
 
 // judgeLetters waits until each event is handled or a letter. Poison must have been tried once, unless it was sent again.
@@ -231,18 +217,11 @@ func (s *sink) ask(ctx context.Context, method, path string, body []byte, into a
 	for {
 		if s.stop == nil {
 			var err error
-			if s.address, s.stop, err = s.clients.ForwardToReady(ctx, s.operatorNamespace, sinkPods, sinkPort); err != nil {
+			if s.address, s.stop, err = s.clients.ForwardToReady(ctx, s.operatorNamespace, test.DeadLetterPods, sinkPort); err != nil {
 				return err
 			}
 		}
-		request, err := http.NewRequestWithContext(ctx, method,
-			fmt.Sprintf("http://%s/v1/namespaces/%s%s", s.address, s.namespace, path), bytes.NewReader(body))
-		if err != nil {
-			return fmt.Errorf("failed to make a request to the sink: %w", err)
-		}
-		request.Header.Set("Content-Type", "application/json")
-		request.Header.Set("Authorization", "Bearer "+s.token)
-		response, err := test.Do(http.DefaultClient, request)
+		response, err := test.AskDeadLetters(ctx, s.address, s.namespace, s.token, method, path, body)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -308,7 +287,7 @@ func (s *sink) redrive(ctx context.Context, function string, kill bool) (*redriv
 	}
 	for !slices.Contains([]string{"Succeeded", "Failed", "Cancelled"}, done.State) {
 		if kill && done.Delivered > 0 && done.Delivered >= done.Matched/2 {
-			if err := s.kill(ctx, s.operatorNamespace, sinkPods); err != nil {
+			if err := s.clients.KillPods(ctx, s.operatorNamespace, test.DeadLetterPods); err != nil {
 				return nil, err
 			}
 			kill = false

@@ -28,7 +28,6 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"knative.dev/pkg/ptr"
 
@@ -36,10 +35,8 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/test"
 )
 
-const (
-	deadLetterPods = "app.kubernetes.io/name=knative-lambda,app.kubernetes.io/component=deadletter"
-	deadLetterPort = 8080
-)
+// deadLetterPort is that of letters and of the API.
+const deadLetterPort = 8080
 
 // postOffice is the sink of dead letters, for the letters of a scenario's namespace.
 type postOffice struct {
@@ -53,7 +50,7 @@ func (s *scenario) openPostOffice() *postOffice {
 	s.Helper()
 	p := &postOffice{scenario: s}
 	s.wait(func(ctx context.Context) (err error) {
-		p.address, p.stop, err = clients.ForwardToReady(ctx, systemNamespace, deadLetterPods, deadLetterPort)
+		p.address, p.stop, err = clients.ForwardToReady(ctx, systemNamespace, test.DeadLetterPods, deadLetterPort)
 		return err
 	})
 	return p
@@ -62,16 +59,7 @@ func (s *scenario) openPostOffice() *postOffice {
 // ask sends a request for the namespace's letters, and decodes the answer where there is something to decode it to.
 func (p *postOffice) ask(method, path, token, body string, into any) *test.Response {
 	p.Helper()
-	request, err := http.NewRequestWithContext(interrupted, method,
-		fmt.Sprintf("http://%s/v1/namespaces/%s%s", p.address, p.namespace, path), bytes.NewBufferString(body))
-	if err != nil {
-		p.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := test.Do(http.DefaultClient, request)
+	response, err := test.AskDeadLetters(interrupted, p.address, p.namespace, token, method, path, []byte(body))
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -168,9 +156,8 @@ def handler(event, context):
 	}
 	// A letter that was accepted outlives its keeper.
 	p.stop()
-	if err := clients.Kube.CoreV1().Pods(systemNamespace).DeleteCollection(interrupted,
-		metav1.DeleteOptions{GracePeriodSeconds: ptr.Int64(0)}, metav1.ListOptions{LabelSelector: deadLetterPods}); err != nil {
-		t.Fatalf("Failed to delete the sink's pods: %v", err)
+	if err := clients.KillPods(interrupted, systemNamespace, test.DeadLetterPods); err != nil {
+		t.Fatal(err)
 	}
 	p = s.openPostOffice()
 	defer p.stop()

@@ -20,7 +20,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -60,23 +59,18 @@ func (s *scenario) scrape(ctx context.Context) (samples, error) {
 	return all, nil
 }
 
-func (s samples) scrape(ctx context.Context, pod string) (err error) {
+func (s samples) scrape(ctx context.Context, pod string) error {
 	address, stop, err := clients.Forward(ctx, systemNamespace, pod, metricsPort)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := test.Get(ctx, http.DefaultClient, "http://"+address+"/metrics")
 	if err != nil {
 		return fmt.Errorf("failed to scrape pod %q: %w", pod, err)
 	}
-	defer func() { err = errors.Join(err, response.Body.Close()) }()
 	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(response.Body)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(response.Body))
 	if err != nil {
 		return fmt.Errorf("failed to read the metrics of pod %q: %w", pod, err)
 	}
@@ -102,25 +96,33 @@ func labelsOf(metric *dto.Metric) string {
 	return "{" + strings.Join(labels, ",") + "}"
 }
 
-// awaitGrown waits until samples have grown, each by at least its value, since others were taken.
-func (s *scenario) awaitGrown(before samples, want samples) {
+// awaitSamples scrapes until nothing is missing, which is said otherwise.
+func (s *scenario) awaitSamples(missing func(samples) []string) {
 	s.Helper()
-	missing := map[string]string{}
+	var last []string
 	s.wait(func(ctx context.Context) error {
 		err := wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
 			now, err := s.scrape(ctx)
-			clear(missing)
-			for sample, by := range want {
-				if grown := now[sample] - before[sample]; grown < by {
-					missing[sample] = fmt.Sprintf("grown by %v, want %v", grown, by)
-				}
-			}
-			return len(missing) == 0, err
+			last = missing(now)
+			return len(last) == 0, err
 		})
 		if err != nil {
-			return fmt.Errorf("%w: %v", err, missing)
+			return fmt.Errorf("%w: %v", err, last)
 		}
 		return nil
+	})
+}
+
+// awaitGrown waits until samples have grown, each by at least its value, since others were taken.
+func (s *scenario) awaitGrown(before samples, want samples) {
+	s.Helper()
+	s.awaitSamples(func(now samples) (missing []string) {
+		for sample, by := range want {
+			if grown := now[sample] - before[sample]; grown < by {
+				missing = append(missing, fmt.Sprintf("%s has grown by %v, want %v", sample, grown, by))
+			}
+		}
+		return missing
 	})
 }
 
@@ -178,11 +180,11 @@ func TestMetricsOfTheOperator(t *testing.T) {
 		}
 	}
 	s.awaitGrown(before, samples{`service_events_total{status="deleted"}`: 1})
-	s.wait(func(ctx context.Context) error {
-		return wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
-			now, err := s.scrape(ctx)
-			ready, known := now[`lambdafunctions_total{namespace="`+s.namespace+`",phase="Ready"}`]
-			return known && ready == 0, err
-		})
+	s.awaitSamples(func(now samples) []string {
+		sample := `lambdafunctions_total{namespace="` + s.namespace + `",phase="Ready"}`
+		if ready, known := now[sample]; !known || ready != 0 {
+			return []string{fmt.Sprintf("%s is %v, want 0", sample, ready)}
+		}
+		return nil
 	})
 }

@@ -25,11 +25,9 @@ import (
 	"testing"
 
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/watch"
-	"knative.dev/pkg/ptr"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -69,10 +67,8 @@ func TestOperatorKilledDuringBuild(t *testing.T) {
 // killOperator deletes the operator's pods, and gives them no time to put things in order.
 func (s *scenario) killOperator() {
 	s.Helper()
-	err := clients.Kube.CoreV1().Pods(systemNamespace).DeleteCollection(interrupted,
-		metav1.DeleteOptions{GracePeriodSeconds: ptr.Int64(0)}, metav1.ListOptions{LabelSelector: operatorPods})
-	if err != nil {
-		s.Fatalf("Failed to delete the operator's pods: %v", err)
+	if err := clients.KillPods(interrupted, systemNamespace, operatorPods); err != nil {
+		s.Fatal(err)
 	}
 }
 
