@@ -43,14 +43,8 @@ type sessionEvents interface {
 // session speaks the protocol with one worker.
 type session struct {
 	conn   net.Conn
+	out    *protocol.Writer
 	events sessionEvents
-
-	// Frames are appended to out. Whoever finds nobody writing writes all of
-	// it: concurrent senders share system calls and never wait for one another.
-	writeMu sync.Mutex
-	out     []byte
-	spare   []byte
-	writing bool
 
 	mu      sync.Mutex
 	calls   map[uint32]*call
@@ -63,6 +57,7 @@ type session struct {
 func newSession(conn net.Conn, events sessionEvents) *session {
 	return &session{
 		conn:    conn,
+		out:     protocol.NewWriter(conn),
 		events:  events,
 		calls:   make(map[uint32]*call),
 		drained: make(chan struct{}),
@@ -219,36 +214,6 @@ func (s *session) open(w *worker, info callInfo, release func()) (*call, error) 
 	return c, nil
 }
 
-// send queues a frame. An error of the connection shows up in run, which fails
-// the calls, so there is none here but for a frame that is too large.
-func (s *session) send(f *protocol.Frame) error {
-	s.writeMu.Lock()
-	out, err := protocol.Append(s.out, f)
-	s.out = out
-	if err != nil || s.writing {
-		s.writeMu.Unlock()
-		return err
-	}
-	s.writing = true
-	for len(s.out) > 0 {
-		batch := s.out
-		s.out = s.spare[:0]
-		s.writeMu.Unlock()
-		_, err := s.conn.Write(batch)
-		s.writeMu.Lock()
-		s.spare = batch
-		if cap(batch) > 4*protocol.InitialWindow {
-			s.spare = nil // a burst must not hold its memory for ever
-		}
-		if err != nil {
-			s.out = s.out[:0]
-		}
-	}
-	s.writing = false
-	s.writeMu.Unlock()
-	return nil
-}
-
 // callInfo is what the log says about the call that a line comes from.
 type callInfo struct {
 	invocation  string
@@ -383,7 +348,7 @@ func (c *call) sendRequest(ctx context.Context, kind protocol.Kind, meta, body [
 		if len(body) == 0 {
 			f.Flags = protocol.End
 		}
-		if err := c.session.send(f); err != nil || len(body) == 0 {
+		if err := c.session.out.Write(f); err != nil || len(body) == 0 {
 			return err
 		}
 		f = &protocol.Frame{Type: protocol.Data, Stream: c.stream}
@@ -423,7 +388,7 @@ func (c *call) next(ctx context.Context) (body []byte, last bool, err error) {
 		}
 		c.mu.Unlock()
 		if grant > 0 {
-			if sent := c.session.send(protocol.WindowFrame(c.stream, grant)); sent != nil {
+			if sent := c.session.out.Write(protocol.WindowFrame(c.stream, grant)); sent != nil {
 				return nil, false, sent
 			}
 		}
@@ -448,7 +413,7 @@ func (c *call) cancel() bool {
 	c.mu.Unlock()
 	c.session.left(c)
 	if !ended {
-		_ = c.session.send(&protocol.Frame{Type: protocol.Cancel, Stream: c.stream}) // an empty frame fits
+		_ = c.session.out.Write(&protocol.Frame{Type: protocol.Cancel, Stream: c.stream}) // an empty frame fits
 	}
 	return !ended
 }

@@ -357,7 +357,7 @@ func (w *worker) shutDown(isServer bool) {
 		_ = w.process.Process.Signal(syscall.SIGTERM) // it may have exited just now
 		return
 	}
-	_ = w.session.send(&protocol.Frame{Type: protocol.Shutdown}) // an empty frame fits
+	_ = w.session.out.Write(&protocol.Frame{Type: protocol.Shutdown}) // an empty frame fits
 }
 
 // rss returns the resident memory of the process in MiB, or 0 where the system

@@ -21,5 +21,5 @@ import "embed"
 // Source has the code of this package, but for this file: a function in Go is
 // compiled together with it.
 //
-//go:embed frame.go meta.go
+//go:embed frame.go meta.go writer.go
 var Source embed.FS

@@ -31,7 +31,7 @@ import (
 
 // Call is one call of the function.
 type Call struct {
-	out    *sender
+	out    *protocol.Writer
 	stream uint32
 	kind   protocol.Kind
 	body   body
@@ -49,7 +49,7 @@ type Call struct {
 	ended     bool
 }
 
-func newCall(out *sender, f *protocol.Frame) *Call {
+func newCall(out *protocol.Writer, f *protocol.Frame) *Call {
 	// The frame is valid until the next one is read.
 	payload := append(append(make([]byte, 0, len(f.Meta)+len(f.Body)), f.Meta...), f.Body...)
 	c := &Call{out: out, stream: f.Stream, kind: f.Kind, credit: protocol.InitialWindow}
@@ -148,7 +148,7 @@ func (c *Call) take(wanted int) (int, error) {
 func (c *Call) respond(kind protocol.Kind, meta, body []byte) error {
 	if len(body) <= protocol.InitialWindow {
 		c.ended, c.headSent = true, true
-		return c.out.send(&protocol.Frame{Type: protocol.Response, Kind: kind, Flags: protocol.End, Stream: c.stream, Meta: meta, Body: body})
+		return c.out.Write(&protocol.Frame{Type: protocol.Response, Kind: kind, Flags: protocol.End, Stream: c.stream, Meta: meta, Body: body})
 	}
 	if err := c.head(kind, meta); err != nil {
 		return err
@@ -163,7 +163,7 @@ func (c *Call) respond(kind protocol.Kind, meta, body []byte) error {
 // head begins a reply whose body follows.
 func (c *Call) head(kind protocol.Kind, meta []byte) error {
 	c.headSent = true
-	return c.out.send(&protocol.Frame{Type: protocol.Response, Kind: kind, Stream: c.stream, Meta: meta})
+	return c.out.Write(&protocol.Frame{Type: protocol.Response, Kind: kind, Stream: c.stream, Meta: meta})
 }
 
 // write sends a piece of the reply.
@@ -173,7 +173,7 @@ func (c *Call) write(p []byte) error {
 		if err != nil {
 			return err
 		}
-		if err := c.out.send(&protocol.Frame{Type: protocol.Data, Stream: c.stream, Body: p[:n]}); err != nil {
+		if err := c.out.Write(&protocol.Frame{Type: protocol.Data, Stream: c.stream, Body: p[:n]}); err != nil {
 			return err
 		}
 		p = p[n:]
@@ -188,7 +188,7 @@ func (c *Call) end() {
 	if !c.headSent {
 		f.Type = protocol.Response
 	}
-	_ = c.out.send(f) // an empty frame fits
+	_ = c.out.Write(f) // an empty frame fits
 }
 
 func (c *Call) fail(meta protocol.FailMeta) {
@@ -198,7 +198,7 @@ func (c *Call) fail(meta protocol.FailMeta) {
 	c.ended = true
 	const most = protocol.MaxPayload / 16 // even where each byte is escaped
 	meta.Message, meta.Stack = shorten(meta.Message, most), shorten(meta.Stack, most)
-	c.out.sendMeta(&protocol.Frame{Type: protocol.Fail, Flags: protocol.End, Stream: c.stream}, meta)
+	c.out.WriteMeta(&protocol.Frame{Type: protocol.Fail, Flags: protocol.End, Stream: c.stream}, meta)
 }
 
 func shorten(text string, most int) string {
@@ -308,7 +308,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.data = nil
 		if !b.ended {
 			// The supervisor has sent all that it may, or has more on its way.
-			_ = b.call.out.send(protocol.WindowFrame(b.call.stream, b.consumed)) // four bytes fit
+			_ = b.call.out.Write(protocol.WindowFrame(b.call.stream, b.consumed)) // four bytes fit
 			b.consumed = 0
 		}
 	}

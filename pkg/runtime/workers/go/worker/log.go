@@ -32,7 +32,7 @@ import (
 
 // installLogger makes packages log and log/slog speak to the supervisor, unless
 // the function has set them up already.
-func installLogger(out *sender) {
+func installLogger(out *protocol.Writer) {
 	if log.Writer() != os.Stderr || fmt.Sprintf("%T", slog.Default().Handler()) != "*slog.defaultHandler" {
 		return
 	}
@@ -42,7 +42,7 @@ func installLogger(out *sender) {
 // logHandler sends records as frames. The encoding of their attributes is that
 // of slog's own JSON.
 type logHandler struct {
-	out    *sender
+	out    *protocol.Writer
 	fields slog.Handler
 	shared *logBuffer
 }
@@ -52,7 +52,7 @@ type logBuffer struct {
 	bytes.Buffer
 }
 
-func newLogHandler(out *sender) *logHandler {
+func newLogHandler(out *protocol.Writer) *logHandler {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(os.Getenv("LAMBDA_LOG_LEVEL"))) // without one it is INFO
 	shared := &logBuffer{}
@@ -106,7 +106,7 @@ func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 		return err
 	}
 	text := shorten(record.Message, protocol.MaxPayload/2)
-	return h.out.send(&protocol.Frame{Type: protocol.Log, Stream: stream, Meta: encoded, Body: []byte(text)})
+	return h.out.Write(&protocol.Frame{Type: protocol.Log, Stream: stream, Meta: encoded, Body: []byte(text)})
 }
 
 // WithAttrs makes logHandler a slog.Handler.

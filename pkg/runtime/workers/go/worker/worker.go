@@ -21,7 +21,6 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +28,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime/protocol"
@@ -71,8 +71,11 @@ func connect() (*os.File, error) {
 
 // server reads what the supervisor says and runs the function.
 type server struct {
-	out      sender
+	out      *protocol.Writer
 	function Function
+
+	idle   chan *Call   // to goroutines that have nothing to do
+	idling atomic.Int32 // how many these are
 
 	mu    sync.Mutex
 	calls map[uint32]*Call
@@ -82,20 +85,20 @@ type server struct {
 // serve returns when the supervisor wants it and all calls are done, or at once
 // when the supervisor is gone.
 func serve(conn io.ReadWriter, name string, function Function) error {
-	s := &server{out: sender{w: conn}, function: function, calls: make(map[uint32]*Call)}
-	s.out.sendMeta(&protocol.Frame{Type: protocol.Hello}, protocol.HelloMeta{
+	s := &server{out: protocol.NewWriter(conn), function: function, idle: make(chan *Call), calls: make(map[uint32]*Call)}
+	s.out.WriteMeta(&protocol.Frame{Type: protocol.Hello}, protocol.HelloMeta{
 		Protocol: protocol.Version, Language: "go", Version: strings.TrimPrefix(runtime.Version(), "go"),
 	})
 	if function == nil {
-		s.out.sendMeta(&protocol.Frame{Type: protocol.LoadError}, protocol.LoadErrorMeta{Message: name + " is nil"})
+		s.out.WriteMeta(&protocol.Frame{Type: protocol.LoadError}, protocol.LoadErrorMeta{Message: name + " is nil"})
 		return fmt.Errorf("failed to load %s: it is nil", name)
 	}
-	installLogger(&s.out)
+	installLogger(s.out)
 	if err := startInstance(); err != nil {
-		s.out.sendMeta(&protocol.Frame{Type: protocol.LoadError}, protocol.LoadErrorMeta{Message: err.Error()})
+		s.out.WriteMeta(&protocol.Frame{Type: protocol.LoadError}, protocol.LoadErrorMeta{Message: err.Error()})
 		return fmt.Errorf("failed to start %s: %w", name, err)
 	}
-	s.out.sendMeta(&protocol.Frame{Type: protocol.Ready}, protocol.ReadyMeta{Handler: name, Port: upgrades})
+	s.out.WriteMeta(&protocol.Frame{Type: protocol.Ready}, protocol.ReadyMeta{Handler: name, Port: upgrades})
 
 	r := protocol.NewReader(conn)
 	var f protocol.Frame
@@ -147,62 +150,44 @@ func (s *server) dispatch(f *protocol.Frame) {
 
 // begin starts a call.
 func (s *server) begin(f *protocol.Frame) {
-	c := newCall(&s.out, f)
+	c := newCall(s.out, f)
 	s.mu.Lock()
 	s.calls[c.stream] = c
 	s.mu.Unlock()
 	s.group.Add(1)
-	go func() {
-		defer s.group.Done()
-		c.run(s.function)
+	select {
+	case s.idle <- c:
+	default:
+		go s.work(c)
+	}
+}
+
+// maxIdle is how many goroutines wait for calls.
+const maxIdle = 64
+
+// work runs a call, and then others: the stack that they need has grown already, which costs as much as a small handler.
+func (s *server) work(c *Call) {
+	for {
+		s.handle(c)
+		if s.idling.Add(1) > maxIdle {
+			s.idling.Add(-1)
+			return
+		}
+		c = <-s.idle
+		s.idling.Add(-1)
+	}
+}
+
+// handle runs a call to its end, also where the handler ends the goroutine.
+func (s *server) handle(c *Call) {
+	defer func() {
 		s.mu.Lock()
 		delete(s.calls, c.stream)
 		s.mu.Unlock()
 		c.release()
+		s.group.Done()
 	}()
-}
-
-// sender writes frames. Whoever finds nobody writing writes all that is there:
-// those who send at once share system calls and never wait for one another.
-type sender struct {
-	w io.Writer
-
-	mu      sync.Mutex
-	out     []byte
-	spare   []byte
-	writing bool
-}
-
-// send queues a frame. It fails where the frame is too large. What the
-// connection says shows up where it is read.
-func (s *sender) send(f *protocol.Frame) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out, err := protocol.Append(s.out, f)
-	s.out = out
-	if err != nil || s.writing {
-		return err
-	}
-	s.writing = true
-	for len(s.out) > 0 {
-		batch := s.out
-		s.out = s.spare[:0]
-		s.mu.Unlock()
-		_, _ = s.w.Write(batch) // an error ends the reading, too
-		s.mu.Lock()
-		s.spare = batch
-		if cap(batch) > 4*protocol.InitialWindow {
-			s.spare = nil // a burst must not hold its memory for ever
-		}
-	}
-	s.writing = false
-	return nil
-}
-
-// sendMeta sends a frame with meta of the protocol's own types, which fit.
-func (s *sender) sendMeta(f *protocol.Frame, meta any) {
-	f.Meta, _ = json.Marshal(meta)
-	_ = s.send(f)
+	c.run(s.function)
 }
 
 // errGone is why a call is cancelled, where it is not its deadline.

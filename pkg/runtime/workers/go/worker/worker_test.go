@@ -488,7 +488,7 @@ func TestNilHandler(t *testing.T) {
 
 func TestLog(t *testing.T) {
 	var b bytes.Buffer
-	logger := slog.New(newLogHandler(&sender{w: &b}))
+	logger := slog.New(newLogHandler(protocol.NewWriter(&b)))
 	ctx := &callContext{t.Context(), &Call{stream: 9}}
 	logger.With("a", 1).WithGroup("g").InfoContext(ctx, "hello", "level", "high", "b", errors.New("broken"))
 	logger.Debug("not on")
