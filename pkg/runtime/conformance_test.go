@@ -422,6 +422,28 @@ func TestWorkerIsKilled(t *testing.T) {
 	}
 }
 
+// A worker that dies of a request has nobody wait for the next one longer each time, as a start that fails does.
+func TestWorkerIsKilledAgain(t *testing.T) {
+	eachWorker(t, nil, func(t *testing.T, f *function) {
+		for range 4 {
+			if resp, body := f.send(t, http.MethodPost, "/", `{"do":"number"}`, plain...); body != "42" {
+				t.Errorf("%d %s before the worker dies", resp.StatusCode, body)
+			}
+			f.send(t, http.MethodPost, "/", `{"do":"kill"}`, plain...)
+		}
+		if line := f.log.await(t, "restarting in "); !strings.HasSuffix(line.Message, "restarting in 100ms") {
+			t.Error(line.Message)
+		}
+		f.log.mu.Lock()
+		defer f.log.mu.Unlock()
+		for _, line := range f.log.lines {
+			if strings.Contains(line.Message, "restarting in") && !strings.HasSuffix(line.Message, "restarting in 100ms") {
+				t.Errorf("%s, want 100ms", line.Message)
+			}
+		}
+	})
+}
+
 // Whatever has been accepted when the function is told to go is answered.
 func TestShutdownUnderLoad(t *testing.T) {
 	eachWorker(t, nil, func(t *testing.T, f *function) {

@@ -29,7 +29,7 @@ import (
 const (
 	firstBackoff = 100 * time.Millisecond
 	lastBackoff  = 10 * time.Second
-	// A worker that lived this long did not die of its start.
+	// A worker that lived this long did not die of its start, and neither did one that answered a request.
 	healthyAfter = 30 * time.Second
 )
 
@@ -91,7 +91,7 @@ func (p *pool) run(ctx context.Context) error {
 			next = p.awaitSuccessor(ctx, err)
 			continue
 		}
-		if time.Since(started) > healthyAfter {
+		if w := p.latest.Load(); time.Since(started) > healthyAfter || w != nil && w.session.answered.Load() {
 			backoff = firstBackoff
 		}
 		p.log.error(fmt.Sprintf("the worker died: %v; restarting in %v", err, backoff))

@@ -24,6 +24,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime/protocol"
@@ -45,6 +46,8 @@ type session struct {
 	conn   net.Conn
 	out    *protocol.Writer
 	events sessionEvents
+
+	answered atomic.Bool // a call was, be it with an error
 
 	mu      sync.Mutex
 	calls   map[uint32]*call
@@ -154,6 +157,9 @@ func (s *session) deliver(f *protocol.Frame) error {
 		return fmt.Errorf("%w: type %d on stream %d, which is not open", protocol.ErrMalformed, f.Type, f.Stream)
 	}
 	err := c.deliver(f)
+	if err == nil && !s.answered.Load() {
+		s.answered.Store(true)
+	}
 	if err != nil {
 		c.fail(errWorkerGone) // it may have left the calls already that fail with the session
 	}
