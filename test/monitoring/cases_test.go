@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // alertCase is what Prometheus has scraped once a minute, and when an alert fires.
@@ -70,6 +71,20 @@ const (
 
 // perMinute is a counter that grows each minute, for two hours.
 func perMinute(n float64) string { return fmt.Sprintf("0+%gx120", n) }
+
+func calledBy(pod, status string) string { return called + `"` + status + `",pod="` + pod + `"}` }
+func startedBy(pod string) string        { return strings.Replace(started, "}", `,pod="`+pod+`"}`, 1) }
+
+// onceEach has a new instance come each minute, which is called once, and go soon.
+func onceEach(minutes int, series func(pod string) map[string]string) map[string]string {
+	all := map[string]string{}
+	for minute := range minutes {
+		for name, values := range series(fmt.Sprint("p", minute)) {
+			all[name] = fmt.Sprintf("_x%d %s stale", minute, values)
+		}
+	}
+	return all
+}
 
 // still is a counter of something that does not happen.
 const still = "7x120"
@@ -142,6 +157,12 @@ var cases = []alertCase{
 	{"KnativeLambdaHighColdStartRate", "above", map[string]string{called + `"success"}`: perMinute(100), started: perMinute(21)}, []int{11}, []int{10}},
 	{"KnativeLambdaHighColdStartRate", "below", map[string]string{called + `"success"}`: perMinute(100), started: perMinute(19)}, nil, []int{11, 60}},
 	{"KnativeLambdaHighColdStartRate", "no traffic", map[string]string{called + `"success"}`: still, started: still}, nil, []int{11, 60}},
+	{"KnativeLambdaHighColdStartRate", "an instance for each call", onceEach(60, func(pod string) map[string]string {
+		return map[string]string{calledBy(pod, "success"): "1x2", startedBy(pod): "1x2"}
+	}), []int{10, 59}, []int{9}},
+	{"KnativeLambdaFunctionHighErrorRate", "an instance for each call", onceEach(60, func(pod string) map[string]string {
+		return map[string]string{calledBy(pod, "success"): "0x2", calledBy(pod, "error"): "1x2"}
+	}), []int{5, 59}, []int{4}},
 	// 0.6 % are bad, where 0.1 % may be: six times the pace that spends the budget in thirty days.
 	{"KnativeLambdaBudgetBurnsFast", "above", map[string]string{called + `"success"}`: perMinute(993), called + `"error"}`: perMinute(7)}, []int{3}, []int{2}},
 	{"KnativeLambdaBudgetBurnsFast", "below", map[string]string{called + `"success"}`: perMinute(995), called + `"error"}`: perMinute(5)}, nil, []int{3, 60, 120}},
@@ -150,5 +171,5 @@ var cases = []alertCase{
 	}, []int{5}, []int{60, 120}},
 	{"KnativeLambdaBudgetBurnsSlowly", "above", map[string]string{called + `"success"}`: perMinute(998), called + `"error"}`: perMinute(2)}, []int{16}, []int{15}},
 	{"KnativeLambdaBudgetBurnsSlowly", "below", map[string]string{called + `"success"}`: perMinute(9991), called + `"error"}`: perMinute(9)}, nil, []int{16, 120}},
-	{"KnativeLambdaBudgetBurnsSlowly", "no traffic", map[string]string{called + `"success"}`: still, called + `"error"}`: still}, nil, []int{16, 120}},
+	{"KnativeLambdaBudgetBurnsSlowly", "no traffic", map[string]string{called + `"success"}`: perMinute(0), called + `"error"}`: perMinute(0)}, nil, []int{16, 120}},
 }
