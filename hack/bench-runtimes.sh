@@ -14,13 +14,20 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-# Measures the function runtime beside others on this machine, and prints Markdown tables. Arguments go to the program.
+# Measures the function runtime beside others on this machine, or on a cluster, and prints Markdown tables. Arguments go to
+# the program.
 
 set -o errexit -o nounset -o pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-# shellcheck source=hack/packages.sh
-source hack/packages.sh
+# shellcheck source=hack/environment.sh
+source hack/environment.sh
 
-need python3="python3 python3-venv" node="nodejs npm" npm
+need python3="python3 python3-pip" node="nodejs npm" npm
+if [[ "$*" == *proxied* ]]; then
+  use_cluster
+  if ! own_cluster; then
+    set -- -registry="${LOCAL_REGISTRY}" -ingress="${LOCAL_REGISTRY%:*}:80" "$@"
+  fi
+fi
 exec go run ./test/bench/runtimes "$@"

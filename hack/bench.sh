@@ -24,6 +24,6 @@ source hack/environment.sh
 
 use_cluster
 if ! own_cluster; then
-  set -- -audit-log="${LOCAL_STATE}/audit.log" -hello-image="${LOCAL_REGISTRY}/hello:latest" "$@"
+  set -- -audit-log="${LOCAL_STATE}/audit.log" -hello-image="${LOCAL_REGISTRY}/hello:latest" -mirror="${LOCAL_REGISTRY}" "$@"
 fi
 exec go run ./test/bench "$@"

@@ -65,6 +65,7 @@ type bench struct {
 	settled    time.Duration
 	helloImage string
 	auditLog   string
+	mirror     string
 
 	operatorNamespace string
 }
@@ -79,6 +80,7 @@ var measurements = []struct {
 	{"cold", measureColdStart},
 	{"settled", measureSettled},
 	{"dependencies", measureDependencies},
+	{"images", measureImages},
 	{"many", measureMany},
 	{"replies", measureReplies},
 	{"letters", measureLetters},
@@ -95,8 +97,9 @@ func run(ctx context.Context) (err error) {
 	flag.DurationVar(&b.settled, "settled", 10*time.Minute, "how long to look for writes with nothing to do")
 	flag.StringVar(&b.helloImage, "hello-image", "", "image of a Go program that answers HTTP, to compare cold starts with")
 	flag.StringVar(&b.auditLog, "audit-log", "", "the API server's audit log, to look for writes in")
+	flag.StringVar(&b.mirror, "mirror", "", "a registry that has the images of docker.io")
 	sample := flag.String("sample", "samples/hello-python.yaml", "the function to measure")
-	only := flag.String("only", "apply,edit,cold,settled", "what to measure; there are dependencies, many, replies and letters, too")
+	only := flag.String("only", "apply,edit,cold,settled", "what to measure; there are dependencies, images, many, replies and letters, too")
 	flag.Parse()
 
 	if b.sample, err = readSample(*sample); err != nil {

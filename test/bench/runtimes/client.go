@@ -38,15 +38,15 @@ const hung = 5 * time.Second
 
 // request is one that is sent as it is.
 type request struct {
-	method, path, body string
-	header             []string // names and values
+	method, host, path, body string
+	header                   []string // names and values
 }
 
 // objectRequest is the one of all measurements: an object of a few bytes for another.
 func objectRequest(kind string) request { return doRequest(kind, `{"do":"object","x":41}`) }
 
 func doRequest(kind, body string) request {
-	r := request{method: http.MethodPost, path: "/", body: body, header: []string{"Content-Type", "application/json"}}
+	r := request{method: http.MethodPost, host: "localhost", path: "/", body: body, header: []string{"Content-Type", "application/json"}}
 	if kind == kindEvent {
 		r.header = append(r.header, "Ce-Specversion", "1.0", "Ce-Id", "7", "Ce-Type", "order", "Ce-Source", "/s")
 	}
@@ -56,7 +56,7 @@ func doRequest(kind, body string) request {
 // bytes are those of HTTP/1.1.
 func (r request) bytes() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: localhost\r\n", r.method, r.path)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.method, r.path, r.host)
 	for i := 0; i < len(r.header); i += 2 {
 		fmt.Fprintf(&b, "%s: %s\r\n", r.header[i], r.header[i+1])
 	}
@@ -214,20 +214,20 @@ func (c *client) readChunks() ([]byte, error) {
 
 // closedLoop keeps connections busy for a while: each sends its next request when the one before is answered.
 func closedLoop(p *process, connections int, duration time.Duration) (*load, error) {
-	l := &load{}
-	addr, kind := p.addr, p.kind
-	if p.kind == kindEvent && p.subject.mute {
-		l.mute = true
+	r := objectRequest(p.kind)
+	if p.host != "" {
+		r.host = p.host
 	}
+	l := &load{mute: p.kind == kindEvent && p.subject.mute}
 	end := time.Now().Add(duration)
 	var group sync.WaitGroup
 	for range connections {
-		c, err := newClient(addr, objectRequest(kind))
+		c, err := newClient(p.addr, r)
 		if err != nil {
 			return nil, err
 		}
 		group.Go(func() {
-			times := l.drive(c, addr, kind, func() bool { return time.Now().Before(end) })
+			times := l.drive(c, r, func() bool { return time.Now().Before(end) })
 			l.merge(times)
 		})
 	}
@@ -236,7 +236,7 @@ func closedLoop(p *process, connections int, duration time.Duration) (*load, err
 }
 
 // drive sends while it may, and opens the connection again when it breaks.
-func (l *load) drive(c *client, addr, kind string, more func() bool) []time.Duration {
+func (l *load) drive(c *client, r request, more func() bool) []time.Duration {
 	defer func() { _ = c.conn.Close() }()
 	var times []time.Duration
 	for more() {
@@ -260,7 +260,7 @@ func (l *load) drive(c *client, addr, kind string, more func() bool) []time.Dura
 			continue
 		}
 		_ = c.conn.Close()
-		again, err := newClient(addr, objectRequest(kind))
+		again, err := newClient(c.addr, r)
 		if err != nil {
 			return times
 		}

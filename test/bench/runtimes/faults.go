@@ -97,6 +97,9 @@ func (b *bench) soak(ctx context.Context) error {
 		if l.hung.Load()+l.wrong.Load()+l.failed.Load() > 0 {
 			b.fault("%s: %d hung, %d wrong, %d failed", s.language, l.hung.Load(), l.wrong.Load(), l.failed.Load())
 		}
+		if last > warm+warm/10 {
+			b.fault("%s: memory grew from %d to %d KiB", s.language, warm, last)
+		}
 		return fmt.Sprintf("%d answered, %d given up, %d hung, %d wrong, %d failed in %v at %.0f/s; p99 %.2f ms; memory %.1f MiB after a fifth, %.1f MiB at the end",
 			l.answered.Load(), l.cancelled.Load(), l.hung.Load(), l.wrong.Load(), l.failed.Load(), time.Since(began).Round(time.Second), rate,
 			ms(l.percentile(990)), float64(warm)/1024, float64(last)/1024), nil

@@ -47,6 +47,8 @@ type options struct {
 	megabytes   int
 	clients     int
 	seconds     int
+	registry    string
+	ingress     string
 }
 
 // mode is one thing that can be done.
@@ -66,6 +68,7 @@ var modes = []mode{
 	{"long", (*bench).long},
 	{"stream", (*bench).stream},
 	{"slow", (*bench).slow},
+	{"proxied", (*bench).proxied},
 }
 
 // bench is one run.
@@ -99,7 +102,7 @@ func run(ctx context.Context) error {
 	b := &bench{}
 	flag.StringVar(&b.dir, "dir", filepath.Join(cache, "knative-lambda", "bench-runtimes"), "where the others are installed")
 	flag.StringVar(&b.languages, "languages", "nodejs,go,python", "which languages")
-	flag.StringVar(&b.modes, "modes", "contract,throughput,boot", "what to do: contract, throughput, boot, soak, terminate, kill, long, stream, slow")
+	flag.StringVar(&b.modes, "modes", "contract,throughput,boot", "what to do: contract, throughput, boot, soak, terminate, kill, long, stream, slow, proxied")
 	flag.IntVar(&b.runs, "runs", 5, "how often to measure each runtime, in turns")
 	flag.DurationVar(&b.duration, "duration", 4*time.Second, "how long one measurement of throughput takes")
 	flag.IntVar(&b.connections, "connections", 16, "connections of the client")
@@ -108,6 +111,8 @@ func run(ctx context.Context) error {
 	flag.IntVar(&b.megabytes, "megabytes", 1024, "megabytes to stream, each way")
 	flag.IntVar(&b.clients, "clients", 10_000, "clients that are slow")
 	flag.IntVar(&b.seconds, "seconds", 31, "seconds that a long handler takes")
+	flag.StringVar(&b.registry, "registry", "", "the registry of mode proxied, from which the cluster that kubectl talks to pulls")
+	flag.StringVar(&b.ingress, "ingress", "", "host and port of that cluster's ingress")
 	flag.Parse()
 
 	if b.subjects, err = prepare(ctx, b.dir, strings.Split(b.languages, ",")); err != nil {

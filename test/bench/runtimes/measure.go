@@ -72,7 +72,7 @@ func (b *bench) throughput(ctx context.Context) error {
 			}
 		}
 	}
-	b.printThroughput(all)
+	b.printThroughput("Throughput", all)
 	return nil
 }
 
@@ -83,27 +83,36 @@ func (b *bench) measure(ctx context.Context, r *result) error {
 		return nil
 	}
 	defer p.end()
+	if err := b.load(p, r); err != nil {
+		return err
+	}
+	r.rss = append(r.rss, groupRSS(p.cmd.Process.Pid))
+	if r.subject.ours {
+		r.idle = append(r.idle, rssOf(p.cmd.Process.Pid))
+	}
+	return nil
+}
+
+// load measures how a runtime that runs does under load.
+func (b *bench) load(p *process, r *result) error {
 	if _, err := closedLoop(p, b.connections, b.duration/4); err != nil { // to warm up
 		return err
 	}
-	before := processorTime(p.cmd.Process.Pid)
+	before := p.spent()
 	l, err := closedLoop(p, b.connections, b.duration)
 	if err != nil {
 		return err
 	}
 	if n := l.answered.Load(); n > 0 {
-		r.costs = append(r.costs, float64((processorTime(p.cmd.Process.Pid)-before).Microseconds())/float64(n))
+		r.costs = append(r.costs, float64((p.spent()-before).Microseconds())/float64(n))
 	}
 	r.rates = append(r.rates, float64(l.answered.Load())/b.duration.Seconds())
 	r.p50s, r.p99s = append(r.p50s, l.percentile(500)), append(r.p99s, l.percentile(990))
 	r.hung += l.hung.Load()
-	r.bad += l.wrong.Load() + l.failed.Load()
-	r.rss = append(r.rss, groupRSS(p.cmd.Process.Pid))
-	if r.subject.ours {
-		r.idle = append(r.idle, rssOf(p.cmd.Process.Pid))
-		if bad := l.hung.Load() + l.wrong.Load() + l.failed.Load(); bad > 0 {
-			b.fault("%s, %s: %d requests without a right answer", r.subject.language, r.kind, bad)
-		}
+	bad := l.wrong.Load() + l.failed.Load()
+	r.bad += bad
+	if r.subject.ours && bad+l.hung.Load() > 0 {
+		b.fault("%s, %s: %d requests without a right answer", r.subject.language, r.kind, bad+l.hung.Load())
 	}
 	return nil
 }
@@ -138,8 +147,8 @@ func (b *bench) boot(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) printThroughput(all []*result) {
-	fmt.Fprintf(os.Stdout, "\n## Throughput, %d connections, closed loop, %d runs of %v\n\n", b.connections, b.runs, b.duration)
+func (b *bench) printThroughput(title string, all []*result) {
+	fmt.Fprintf(os.Stdout, "\n## %s, %d connections, closed loop, %d runs of %v\n\n", title, b.connections, b.runs, b.duration)
 	fmt.Fprintln(os.Stdout, "| language | kind | runtime | requests/s (median, least – most) | ours is | µs of processor time | p50 ms | p99 ms | hung | bad | MiB | of these the supervisor |")
 	fmt.Fprintln(os.Stdout, "|---|---|---|---|---|---|---|---|---|---|---|---|")
 	ours := map[string]float64{}
@@ -239,6 +248,14 @@ func processorTime(root int) time.Duration {
 		}
 	}
 	return time.Duration(ticks) * tick
+}
+
+// spent is the processor time of a runtime, 0 where it is on a cluster.
+func (p *process) spent() time.Duration {
+	if p.cmd == nil {
+		return 0
+	}
+	return processorTime(p.cmd.Process.Pid)
 }
 
 // groupRSS adds up what a runtime and its workers take.

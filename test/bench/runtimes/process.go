@@ -77,13 +77,15 @@ func startFrameworkGo(dir, kind string, port int) *exec.Cmd {
 	return with(exec.Command("./function"), dir, portEnv(port), "FUNCTION_TARGET="+kind)
 }
 
+func sitePath(dir string) string { return "PYTHONPATH=" + filepath.Join(dir, sitePackages) }
+
 func startFuncPython(dir, kind string, port int) *exec.Cmd {
-	return with(exec.Command("venv/bin/python", "main.py", kind), dir, portEnv(port), "LISTEN_ADDRESS=127.0.0.1:"+strconv.Itoa(port))
+	return with(exec.Command("python3", "main.py", kind), dir, portEnv(port), "LISTEN_ADDRESS=127.0.0.1:"+strconv.Itoa(port), sitePath(dir))
 }
 
 func startFrameworkPython(dir, kind string, port int) *exec.Cmd {
 	signature := map[string]string{kindHTTP: "http", kindEvent: "cloudevent"}[kind]
-	return with(exec.Command("venv/bin/functions-framework", "--source=main.py", "--target="+kind, "--signature-type="+signature, "--host=127.0.0.1", "--port="+strconv.Itoa(port)), dir)
+	return with(exec.Command("python3", "-m", "functions_framework", "--source=main.py", "--target="+kind, "--signature-type="+signature, "--host=127.0.0.1", "--port="+strconv.Itoa(port)), dir, sitePath(dir))
 }
 
 // process is a runtime that runs.
@@ -91,6 +93,7 @@ type process struct {
 	subject *subject
 	kind    string
 	addr    string
+	host    string // by which a proxy at addr knows it, "" where there is none
 	cmd     *exec.Cmd
 	exited  chan struct{}
 	output  lockedBuffer

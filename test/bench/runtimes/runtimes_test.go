@@ -17,10 +17,15 @@ limitations under the License.
 package main
 
 import (
+	"archive/tar"
 	"bufio"
+	"errors"
+	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -118,5 +123,64 @@ func TestContractRows(t *testing.T) {
 		if row.right(&response{status: 599, header: http.Header{"Access-Control-Allow-Origin": {"*"}}, body: "<html> 42"}) {
 			t.Errorf("%s: anything is right", row.name)
 		}
+	}
+}
+
+// What runs on a cluster is what runs here, under the same names.
+func TestProxied(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "python-framework")
+	for name, text := range map[string]string{
+		"supervisor": "s", "python-framework/main.py": "m",
+		"python-framework/site-packages/a.py": "here", "python-framework/site-packages-3.13/a.py": "there",
+	} {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("main.py", filepath.Join(dir, "link.py")); err != nil {
+		t.Fatal(err)
+	}
+	packed := map[string]string{}
+	archive := tar.NewReader(pack(root, dir))
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		packed[strings.TrimPrefix("/"+header.Name, root+"/")] = header.Linkname + string(text)
+	}
+	want := map[string]string{
+		"supervisor": "s", "python-framework/main.py": "m", "python-framework/link.py": "main.py", "python-framework/site-packages/a.py": "there",
+	}
+	if !maps.Equal(packed, want) {
+		t.Errorf("packed %v, want %v", packed, want)
+	}
+
+	for _, s := range subjects(root) {
+		s.dir = filepath.Join(root, s.folder)
+		container := s.service(kindEvent, "image").Spec.Template.Spec.Containers[0]
+		if program := container.Command[0]; strings.Contains(program, "/") && !strings.HasPrefix(program, root+"/") {
+			t.Errorf("%s starts %s, which is not in its image", s.name, program)
+		}
+		for _, env := range container.Env {
+			if env.Name == "PORT" || env.Name == "PATH" {
+				t.Errorf("%s sets %s", s.name, env.Name)
+			}
+		}
+	}
+	if err := (&bench{}).proxied(t.Context()); err == nil {
+		t.Error("no cluster is needed")
 	}
 }

@@ -56,6 +56,8 @@ type subject struct {
 	writes bool
 	// mute is true where functions for events cannot reply with one.
 	mute bool
+	// packages are Python's, which the subject needs.
+	packages []string
 	// install brings what the runtime is made of into the folder dir.
 	install func(ctx context.Context, dir string) error
 	// start is what starts it, for requests of a kind at a port.
@@ -71,6 +73,9 @@ const (
 	frameworkModule   = "github.com/GoogleCloudPlatform/functions-framework-go@v1.9.2"
 	funcModule        = "knative.dev/func-go@v0.22.0"
 )
+
+// sitePackages is the folder of a subject's Python packages.
+const sitePackages = "site-packages"
 
 // subjects are all runtimes that are compared. Versions are those that the contracts were looked at in.
 func subjects(root string) []*subject {
@@ -88,8 +93,8 @@ func subjects(root string) []*subject {
 		{language: "go", name: "net/http with the binding", bare: true, folder: "go-plain", shares: []string{"answer.go", "serve.go", "handle.go"}, kinds: both, writes: true, install: goBuild(cloudEventsModule), start: program("./function")},
 
 		{language: "python", name: "ours", ours: true, folder: "python-ours", kinds: both, install: installWorker("python"), start: startOurs(root, "python", "main.handler")},
-		{language: "python", name: "func-python", folder: "python-func", kinds: both, writes: true, install: pip("func-python==0.8.1"), start: startFuncPython},
-		{language: "python", name: "functions-framework-python", folder: "python-framework", kinds: both, mute: true, install: pip("functions-framework==3.10.2"), start: startFrameworkPython},
+		{language: "python", name: "func-python", folder: "python-func", kinds: both, writes: true, packages: []string{"func-python==0.8.1"}, install: nothing, start: startFuncPython},
+		{language: "python", name: "functions-framework-python", folder: "python-framework", kinds: both, mute: true, packages: []string{"functions-framework==3.10.2"}, install: nothing, start: startFrameworkPython},
 		{language: "python", name: "http.server", bare: true, writes: true, folder: "python-bare", kinds: []string{kindHTTP}, install: nothing, start: program("python3", "main.py")},
 	}
 }
@@ -112,6 +117,9 @@ func prepare(ctx context.Context, root string, languages []string) ([]*subject, 
 		err := s.copyFunction()
 		if err == nil {
 			err = s.install(ctx, s.dir)
+		}
+		if err == nil && len(s.packages) > 0 {
+			err = pip(ctx, s, sitePackages)
 		}
 		switch {
 		case err == nil:
@@ -152,24 +160,24 @@ func (s *subject) copyFunction() error {
 func nothing(context.Context, string) error { return nil }
 
 func npm(packages ...string) func(context.Context, string) error {
-	return once(func(ctx context.Context, dir string) error {
+	return once(".installed", func(ctx context.Context, dir string) error {
 		return command(ctx, dir, "npm", append([]string{"install", "--no-audit", "--no-fund", "--no-save"}, packages...)...)
 	})
 }
 
-func pip(packages ...string) func(context.Context, string) error {
-	return once(func(ctx context.Context, dir string) error {
-		if err := command(ctx, dir, "python3", "-m", "venv", "venv"); err != nil {
-			return err
-		}
-		return command(ctx, dir, "venv/bin/pip", append([]string{"install", "--quiet", "--disable-pip-version-check"}, packages...)...)
-	})
+// pip installs Python packages into a folder of the subject, for the Python that the options say.
+func pip(ctx context.Context, s *subject, folder string, options ...string) error {
+	args := append([]string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--target", folder}, options...)
+	mark := ".installed-" + folder
+	return once(mark, func(ctx context.Context, dir string) error {
+		return command(ctx, dir, "python3", append(args, s.packages...)...)
+	})(ctx, s.dir)
 }
 
 // once installs what is not there yet.
-func once(install func(context.Context, string) error) func(context.Context, string) error {
+func once(mark string, install func(context.Context, string) error) func(context.Context, string) error {
 	return func(ctx context.Context, dir string) error {
-		mark := filepath.Join(dir, ".installed")
+		mark := filepath.Join(dir, mark)
 		if _, err := os.Stat(mark); err == nil {
 			return nil
 		}
@@ -239,6 +247,7 @@ func installGoWorker(ctx context.Context, dir string) error {
 func command(ctx context.Context, dir, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as functions are built: their images have no C library
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("failed to run %s %s: %w\n%s", name, strings.Join(args, " "), err, out)
 	}
