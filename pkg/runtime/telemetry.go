@@ -98,7 +98,7 @@ func (t *telemetry) setResource(o *Options) error {
 	if name := os.Getenv("OTEL_SERVICE_NAME"); name != "" {
 		own = append(own, otlp.Attribute{Key: "service.name", Value: name})
 	}
-	set("service.name", cmp.Or(o.Name, "function"))
+	set("service.name", "lambda-"+cmp.Or(o.Name, "function"))
 	set("service.namespace", o.Namespace)
 	set("service.instance.id", host)
 	set("service.version", os.Getenv("K_REVISION"))

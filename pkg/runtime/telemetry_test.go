@@ -122,7 +122,7 @@ func TestTelemetry(t *testing.T) {
 			checkTrace(t, spans, resp, body)
 			checkFailure(t, spans)
 			checkMetrics(t, metrics, n)
-			if got := collector.Resource(); got["service.name"] != "fn" || got["k8s.namespace.name"] != "ns" || got["team"] != "a b" || got["service.version"] != "7" || got["lambda.runtime"] != "python" {
+			if got := collector.Resource(); got["service.name"] != "lambda-fn" || got["k8s.namespace.name"] != "ns" || got["team"] != "a b" || got["service.version"] != "7" || got["lambda.runtime"] != "python" {
 				t.Errorf("resource = %v", got)
 			}
 		})

@@ -38,6 +38,12 @@ import (
 // HealthPath answers 200 once the handler is loaded, and 503 before.
 const HealthPath = "/health"
 
+// appLabelKey is the label of pods that log collectors look for. Loki makes its label service_name of it.
+const appLabelKey = "app"
+
+// appOf is the name by which logs and traces know a function.
+func appOf(fn *v1alpha1.LambdaFunction) string { return kmeta.ChildName("lambda-"+fn.Name, "") }
+
 // MakeService makes the Knative Service that serves the image.
 func MakeService(fn *v1alpha1.LambdaFunction, image string, cfg *config.Build) *servingv1.Service {
 	service := &servingv1.Service{
@@ -57,7 +63,7 @@ func MakeService(fn *v1alpha1.LambdaFunction, image string, cfg *config.Build) *
 func ApplyService(service *servingv1.Service, fn *v1alpha1.LambdaFunction, image string, cfg *config.Build) {
 	service.Labels = merge(service.Labels, FunctionLabels(fn))
 	template := &service.Spec.Template
-	template.Labels = merge(template.Labels, FunctionLabels(fn))
+	template.Labels = merge(merge(template.Labels, FunctionLabels(fn)), map[string]string{appLabelKey: appOf(fn)})
 	template.Annotations = merge(template.Annotations, scalingAnnotations(&fn.Spec.Scaling))
 
 	spec := &template.Spec
