@@ -15,7 +15,7 @@
 # limitations under the License.
 
 # Makes all generated code and schemas anew: deep copies, clients, informers, listers, injection, reconcilers, CRD
-# schemas and the checksums of the ConfigMaps' examples.
+# schemas, the checksums of the ConfigMaps' examples, and dashboards.
 
 set -o errexit -o nounset -o pipefail
 
@@ -53,3 +53,7 @@ echo "Schemas of the CustomResourceDefinitions"
 # Of its own module: controller-gen must not choose our Kubernetes version.
 go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.20.1 \
   schemapatch:manifests=config,generateEmbeddedObjectMeta=true output:dir=config paths=./pkg/apis/lambda/...
+
+echo "Dashboards"
+dashboards=$(go run ./hack/dashboards)
+printf '%s\n' "${dashboards}" > config/monitoring/300-dashboards.yaml

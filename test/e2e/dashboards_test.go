@@ -1,0 +1,110 @@
+//go:build e2e
+
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/test"
+)
+
+// documented are queries that people have from the documentation of the older operator, as they are written there.
+var documented = []string{
+	`sum(rate(knative_lambda_operator_reconcile_total[5m])) by (phase)`,
+	`sum(rate(knative_lambda_operator_reconcile_total[5m]))`,
+	`sum(rate(knative_lambda_function_invocations_total[5m])) by (function, namespace)`,
+	`sum(rate(knative_lambda_function_invocations_total{status="success"}[5m]))`,
+	`sum(rate(knative_lambda_function_invocations_total{status="error"}[5m]))`,
+	`sum(rate(knative_lambda_operator_build_events_total{status="complete"}[5m]))`,
+	`sum(rate(knative_lambda_operator_service_events_total{status="ready"}[5m]))`,
+	`sum(knative_lambda_operator_build_jobs_active)`,
+	`knative_lambda_operator_workqueue_depth`,
+	`sum(knative_lambda_operator_lambdafunctions_total{phase!="deleted"})`,
+	`histogram_quantile(0.50, sum(rate(knative_lambda_operator_reconcile_duration_seconds_bucket[5m])) by (le, phase))`,
+	`histogram_quantile(0.95, sum(rate(knative_lambda_operator_reconcile_duration_seconds_bucket[5m])) by (le, phase))`,
+	`histogram_quantile(0.99, sum(rate(knative_lambda_operator_reconcile_duration_seconds_bucket[5m])) by (le, phase))`,
+	`histogram_quantile(0.50, sum(rate(knative_lambda_operator_reconcile_duration_seconds_bucket[5m])) by (le))`,
+	`histogram_quantile(0.95, sum(rate(knative_lambda_operator_reconcile_duration_seconds_bucket[5m])) by (le))`,
+	`histogram_quantile(0.99, sum(rate(knative_lambda_operator_reconcile_duration_seconds_bucket[5m])) by (le))`,
+	`histogram_quantile(0.95, sum(rate(knative_lambda_operator_build_duration_seconds_bucket[15m])) by (le, runtime))`,
+	`histogram_quantile(0.95, sum(rate(knative_lambda_function_duration_seconds_bucket[5m])) by (le, function, namespace))`,
+}
+
+// TestDashboards has functions do what dashboards are about, and a Prometheus with the project's own rules draw all of them.
+func TestDashboards(t *testing.T) {
+	s := newScenario(t)
+	p := s.startPrometheus()
+	fn := s.create(test.NewPythonFunction(s.namespace, "moody", "def handler(event):\n    if event == 'bad':\n        raise ValueError('bad')\n    return 'good'\n"))
+	wrong := s.create(test.NewGoFunction(s.namespace, "wrong", "package main\n\nfunc Handler() (string, error) { return 1, nil }\n"))
+	fn = s.awaitReady(fn)
+	s.awaitFunction(wrong, func(fn *v1alpha1.LambdaFunction) bool {
+		return fn.Status.GetCondition(v1alpha1.ConditionBuildReady).IsFalse()
+	})
+	of := fmt.Sprintf(`{namespace=%q, function="moody"}`, s.namespace)
+	// A rate is known from the second time on that there is something to count.
+	for round := range 2 {
+		for range 5 {
+			s.call(fn, "good", http.StatusOK)
+			s.call(fn, "bad", http.StatusInternalServerError)
+		}
+		p.awaitData(fmt.Sprintf("sum(knative_lambda_function_invocations_total%s) >= %d", of, 10*(round+1)))
+	}
+	p.awaitData(`knative_lambda_operator_build_duration_seconds_count{runtime="python"}`)
+	s.awaitReady(s.editCode(fn, answering("better")))
+
+	editor := s.token("editor", "knative-lambda-namespaced-edit", "knative-lambda-namespaced-view")
+	letters := s.openPostOffice()
+	defer letters.stop()
+	letters.post("moody", "first")
+	letters.redrive(editor, `{"filter": {"function": "moody"}}`)
+	letters.post("wrong", "second")
+
+	p.awaitData(fmt.Sprintf(`knative_lambda_operator_lambdafunctions_total{namespace=%q, phase="Failed"} == 1`, s.namespace))
+	for _, query := range documented {
+		p.awaitData(query)
+	}
+	drawn := 0
+	for _, panel := range s.panels(s.namespace, "moody") {
+		if strings.Contains(panel.title, "Linkerd") {
+			continue // which is not here
+		}
+		for _, query := range panel.queries {
+			p.awaitData(query)
+			drawn++
+		}
+	}
+	t.Logf("%d queries of dashboards and %d of the older documentation found data", drawn, len(documented))
+}
+
+// call has a function answer a text.
+func (s *scenario) call(fn *v1alpha1.LambdaFunction, body string, want int) {
+	s.Helper()
+	request, err := http.NewRequestWithContext(interrupted, http.MethodPost, fn.Status.URL.String(), strings.NewReader(body))
+	if err != nil {
+		s.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "text/plain")
+	if response := s.do(request); response.Status != want {
+		s.Fatalf("%s answered %d %s, want %d", fn.Name, response.Status, response.Body, want)
+	}
+}
