@@ -132,6 +132,9 @@ var concurrency = board{"concurrency", "Concurrency", []variable{inNamespaces, o
 	{title: "Functions, by phase", help: "In all namespaces.", unit: "short", queries: []query{
 		{legend: "{{phase}}", expr: "sum(" + operator + "lambdafunctions_total) by (phase)"},
 	}},
+	{title: "Instances", help: "How many the autoscaler wants, and how many there are.", unit: "short", queries: []query{
+		{legend: "{{state}}", expr: "sum(" + function + "replicas{" + chosen + "}) by (state)"},
+	}},
 	{title: "Objects of Knative Eventing", help: "Those that are made for functions.", unit: "short", queries: []query{
 		{legend: "{{resource_type}}", expr: "sum(" + operator + "eventing_resources_total) by (resource_type)"},
 	}},
@@ -175,8 +178,15 @@ var oneFunction = board{"function", "One function", []variable{inNamespaces, ofF
 	{title: "Share of requests that had to wait for a cold start", help: "KnativeLambdaHighColdStartRate fires above the line.", unit: "percentunit", most: manyColdStarts, queries: []query{
 		{legend: "{{namespace}}/{{function}}", expr: "knative_lambda:cold_starts:in10m{" + chosen + "} / knative_lambda:invocations:in10m{" + chosen + "}"},
 	}},
-	{title: "Cold starts, mean of each phase", help: "Of the instances that there are. boot: until the language runs; init: until the handler is loaded; first: the first request.", unit: "s", queries: []query{
+	{title: "Cold starts, mean of each phase", help: "schedule: until there is a node; pull: images; create: until the container runs; boot: until the language does; init: until the handler is loaded; first: the first request.", unit: "s", queries: []query{
 		{legend: "{{phase}}", expr: "sum(" + function + "cold_start_duration_seconds_sum{" + chosen + "}) by (phase) / sum(" + function + "cold_start_duration_seconds_count{" + chosen + "}) by (phase)"},
+	}},
+	{title: "Instances", help: "How many the autoscaler wants, how many there are, and how many requests each gets at once at most, 0 without a limit.", unit: "short", queries: []query{
+		{legend: "{{state}}", expr: "sum(" + function + "replicas{" + chosen + "}) by (state)"},
+		{legend: "limit of each", expr: "max(" + function + "concurrency_limit{" + chosen + "})"},
+	}},
+	{title: "How often it was scaled to zero", help: "Since the operator was started.", unit: "short", queries: []query{
+		{legend: "{{namespace}}/{{function}}", expr: "sum(" + function + "scale_to_zero_total{" + chosen + "}) by (function, namespace)"},
 	}},
 }}
 

@@ -28,6 +28,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	promclient "github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"go.opencensus.io/stats"
@@ -152,11 +154,44 @@ func recordAll(t *testing.T) {
 	if err != nil {
 		t.Fatal("ObserveState() =", err)
 	}
+	function := types.NamespacedName{Namespace: "a", Name: "f"}
+	began := time.Now()
+	RecordStart(ctx, function, began, began.Add(time.Second), began.Add(4*time.Second), 2*time.Second)
+	CountScaleToZero(ctx, function)
+	scaled, err := ObserveScale(func() map[types.NamespacedName]Scale { return map[types.NamespacedName]Scale{function: {3, 2, 7}} })
+	if err != nil {
+		t.Fatal("ObserveScale() =", err)
+	}
 	t.Cleanup(func() {
-		if err := registration.Unregister(); err != nil {
+		if err := errors.Join(registration.Unregister(), scaled.Unregister()); err != nil {
 			t.Error("Unregister() =", err)
 		}
 	})
+}
+
+// TestMetricsOfFunctions holds the names and labels of what the operator knows of functions, and their runtime does not.
+func TestMetricsOfFunctions(t *testing.T) {
+	of := labels{"function": "f", "namespace": "a"}
+	with := func(name, value string) labels { return labels{"function": "f", "namespace": "a", name: value} }
+	stopped := since(t, "knative_lambda_function_scale_to_zero_total", of)
+	recordAll(t)
+	if got := stopped(); got != 1 {
+		t.Errorf("scale_to_zero_total counted %v, want 1", got)
+	}
+	for phase, want := range map[string]float64{"schedule": 1, "pull": 2, "create": 1} {
+		h := sample(t, "knative_lambda_function_cold_start_duration_seconds", with("phase", phase)).GetHistogram()
+		if got := h.GetSampleSum() / float64(h.GetSampleCount()); got != want {
+			t.Errorf("%s took %v s, want %v", phase, got, want)
+		}
+	}
+	for state, want := range map[string]float64{"desired": 3, "actual": 2} {
+		if got := sample(t, "knative_lambda_function_replicas", with("state", state)).GetGauge().GetValue(); got != want {
+			t.Errorf("%s replicas = %v, want %v", state, got, want)
+		}
+	}
+	if got := sample(t, "knative_lambda_function_concurrency_limit", of).GetGauge().GetValue(); got != 7 {
+		t.Errorf("concurrency_limit = %v, want 7", got)
+	}
 }
 
 // TestMetrics holds names, labels and that each metric moves.

@@ -69,8 +69,14 @@ func TestDashboards(t *testing.T) {
 		}
 		p.awaitData(fmt.Sprintf("sum(knative_lambda_function_invocations_total%s) >= %d", of, 10*(round+1)))
 	}
+	for _, phase := range []string{"schedule", "pull", "create", "boot", "init", "first"} {
+		p.awaitData(fmt.Sprintf(`sum(knative_lambda_function_cold_start_duration_seconds_count{namespace=%q, phase=%q}) >= 1`, s.namespace, phase))
+	}
+	p.awaitData(fmt.Sprintf(`knative_lambda_function_replicas{namespace=%q, state="actual"} >= 1`, s.namespace))
 	p.awaitData(`knative_lambda_operator_build_duration_seconds_count{runtime="python"}`)
-	s.awaitReady(s.editCode(fn, answering("better")))
+	fn = s.awaitReady(s.editCode(fn, answering("better")))
+	s.shortenWindow(fn)
+	p.awaitData("knative_lambda_function_scale_to_zero_total" + of)
 
 	editor := s.token("editor", "knative-lambda-namespaced-edit", "knative-lambda-namespaced-view")
 	letters := s.openPostOffice()

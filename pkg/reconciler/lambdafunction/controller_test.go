@@ -44,6 +44,7 @@ import (
 	_ "knative.dev/pkg/injection/clients/dynamicclient/fake"
 	rtesting "knative.dev/pkg/reconciler/testing"
 	servingclient "knative.dev/serving/pkg/client/injection/client"
+	_ "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler/filtered/fake"
 	servingfactory "knative.dev/serving/pkg/client/injection/informers/factory/filtered"
 	_ "knative.dev/serving/pkg/client/injection/informers/factory/filtered/fake"
 	_ "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered/fake"

@@ -29,11 +29,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
 	"knative.dev/pkg/apis"
+	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/kmeta"
 	"knative.dev/pkg/logging"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+	podautoscalerinformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler/filtered"
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -79,6 +83,17 @@ func observe(ctx context.Context, impl *controller.Impl, kinds eventing.Kinds) {
 	taskRuns.Informer().AddEventHandler(updates(t.taskRunChanged))
 	services.Informer().AddEventHandler(updates(t.serviceChanged))
 	services.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: t.serviceDeleted})
+
+	begun := newStarts(leader.IsLeaderFor, clock.RealClock{})
+	podinformer.Get(ctx, resources.ManagedSelector).Informer().AddEventHandler(begun.handler())
+	watchPulls(ctx, kubeclient.Get(ctx), begun.pulled)
+
+	autoscalers := podautoscalerinformer.Get(ctx, resources.ManagedSelector)
+	scaled := &scales{leads: leader.IsLeaderFor, autoscalers: autoscalers.Lister()}
+	autoscalers.Informer().AddEventHandler(updates(scaled.changed))
+	if _, err := observability.ObserveScale(scaled.take); err != nil {
+		logging.FromContext(ctx).Panicw("Failed to observe the scale of functions", "error", err)
+	}
 
 	c := &census{leads: leader.IsLeaderFor, functions: functions.Lister(), taskRuns: taskRuns.Lister(), kinds: kinds}
 	if _, err := observability.ObserveState(c.take, phases, slices.Sorted(maps.Keys(eventingTypes))); err != nil {

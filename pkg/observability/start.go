@@ -1,0 +1,61 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package observability
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// The phases of a cold start that happen outside of the instance. The runtime in it measures boot, init and first, under
+// the same name.
+const (
+	phaseSchedule = "schedule"
+	phasePull     = "pull"
+	phaseCreate   = "create"
+)
+
+// coldStart is named as the runtime's, and has its buckets.
+var coldStart = must(meter.Float64Histogram("knative.lambda.function.cold_start.duration", metric.WithUnit("s"),
+	metric.WithDescription("Time that a cold start takes: schedule is until the pod has a node, pull is for its images, create is what else there is until its container runs."),
+	metric.WithExplicitBucketBoundaries(.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30)))
+
+// RecordStart records how long a pod of a function took from its creation to its node, and from there until it ran, of
+// which the pulls of its images took some. It is a trace of its own, with a span for each phase.
+func RecordStart(ctx context.Context, function types.NamespacedName, created, scheduled, ran time.Time, pulled time.Duration) {
+	pulled = min(pulled, ran.Sub(scheduled))
+	ctx, span := StartSpan(ctx, "start", trace.WithTimestamp(created), trace.WithAttributes(
+		AttributeNamespace.String(function.Namespace), AttributeFunction.String(function.Name)))
+	defer span.End(trace.WithTimestamp(ran))
+	begin := created
+	for _, phase := range []struct {
+		name string
+		took time.Duration
+	}{
+		{phaseSchedule, scheduled.Sub(created)}, {phasePull, pulled}, {phaseCreate, ran.Sub(scheduled) - pulled},
+	} {
+		inPhase, part := StartSpan(ctx, phase.name, trace.WithTimestamp(begin))
+		coldStart.Record(inPhase, phase.took.Seconds(),
+			labelsOf(function, label("phase", phase.name)))
+		begin = begin.Add(phase.took)
+		part.End(trace.WithTimestamp(begin))
+	}
+}

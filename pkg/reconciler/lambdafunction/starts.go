@@ -1,0 +1,179 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package lambdafunction
+
+import (
+	"context"
+	"regexp"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
+	"knative.dev/pkg/kmeta"
+	"knative.dev/serving/pkg/apis/serving"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
+)
+
+// starts measures how long the cluster takes to start instances of functions: the first phases of a cold start, of which
+// the runtime in the instance knows the others. Times are those at which the operator learns of what happened, because
+// the API has whole seconds only.
+type starts struct {
+	leads leadership
+	clock clock.PassiveClock
+
+	mu      sync.Mutex
+	pending map[types.UID]*pendingStart
+}
+
+// pendingStart is of a pod whose function does not run yet.
+type pendingStart struct {
+	created, scheduled time.Time     // scheduled is zero before it is
+	pulled             time.Duration // what the pulls of its images took
+}
+
+// fresh is how old a pod may be that is seen for the first time: what happened to an older one was missed.
+const fresh = 5 * time.Second
+
+func newStarts(leads leadership, c clock.PassiveClock) *starts {
+	return &starts{leads: leads, clock: c, pending: map[types.UID]*pendingStart{}}
+}
+
+// handler is told of pods.
+func (s *starts) handler() cache.ResourceEventHandler {
+	look := func(object any) {
+		pod, ok := object.(*corev1.Pod)
+		if ok && pod.Labels[serving.RevisionLabelKey] != "" && s.leads(functionOfPod(pod)) { // a build's pod has no revision
+			s.seen(pod)
+		}
+	}
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    look,
+		UpdateFunc: func(_, object any) { look(object) },
+		DeleteFunc: func(object any) {
+			if pod, err := kmeta.DeletionHandlingAccessor(object); err == nil {
+				s.forget(pod.GetUID())
+			}
+		},
+	}
+}
+
+func functionOfPod(pod *corev1.Pod) types.NamespacedName {
+	return types.NamespacedName{Namespace: pod.Namespace, Name: pod.Labels[lambda.FunctionLabelKey]}
+}
+
+// seen looks how far a pod is.
+func (s *starts) seen(pod *corev1.Pod) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.clock.Now()
+	start := s.pending[pod.UID]
+	if start == nil {
+		if now.Sub(pod.CreationTimestamp.Time) > fresh || runs(pod) || podConditionOf(pod, corev1.PodScheduled).Status == corev1.ConditionTrue {
+			return
+		}
+		start = &pendingStart{created: now}
+		s.pending[pod.UID] = start
+	}
+	if start.scheduled.IsZero() && podConditionOf(pod, corev1.PodScheduled).Status == corev1.ConditionTrue {
+		start.scheduled = now
+	}
+	if !start.scheduled.IsZero() && runs(pod) {
+		delete(s.pending, pod.UID)
+		observability.RecordStart(context.Background(), functionOfPod(pod), start.created, start.scheduled, now, start.pulled)
+	}
+}
+
+// runs is true once the function's own container does.
+func runs(pod *corev1.Pod) bool {
+	for i := range pod.Status.ContainerStatuses {
+		if status := &pod.Status.ContainerStatuses[i]; status.Name != queueProxy && status.State.Running != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *starts) forget(uid types.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.pending, uid)
+}
+
+// pullTook finds how long a pull was in what the kubelet says of it. It says nothing where the image was there.
+var pullTook = regexp.MustCompile(`^Successfully pulled image .* in ([0-9.a-zµ]+) \(`)
+
+// pulled takes what the kubelet says when it has an image.
+func (s *starts) pulled(event *corev1.Event) {
+	found := pullTook.FindStringSubmatch(event.Message)
+	if found == nil {
+		return
+	}
+	took, err := time.ParseDuration(found[1])
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if start := s.pending[event.InvolvedObject.UID]; start != nil {
+		start.pulled += took
+	}
+}
+
+// watchPulls tells of all pulls in the cluster, of which there are as many as containers that start, until ctx is done.
+func watchPulls(ctx context.Context, kube kubernetes.Interface, pulled func(*corev1.Event)) {
+	selector := fields.Set{"reason": "Pulled", "involvedObject.kind": "Pod"}.String()
+	events := kube.CoreV1().Events(metav1.NamespaceAll)
+	_, informer := cache.NewInformerWithOptions(cache.InformerOptions{
+		ListerWatcher: &cache.ListWatch{
+			ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+				options.FieldSelector = selector
+				return events.List(ctx, options)
+			},
+			WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+				options.FieldSelector = selector
+				return events.Watch(ctx, options)
+			},
+		},
+		ObjectType: &corev1.Event{},
+		Handler: cache.ResourceEventHandlerFuncs{AddFunc: func(object any) {
+			if event, ok := object.(*corev1.Event); ok {
+				pulled(event)
+			}
+		}},
+		// Nobody asks for them again: their names do.
+		Transform: func(object any) (any, error) {
+			if event, ok := object.(*corev1.Event); ok {
+				return &corev1.Event{
+					ObjectMeta:     metav1.ObjectMeta{Name: event.Name, Namespace: event.Namespace, ResourceVersion: event.ResourceVersion},
+					InvolvedObject: corev1.ObjectReference{UID: event.InvolvedObject.UID}, Message: event.Message,
+				}, nil
+			}
+			return object, nil
+		},
+	})
+	go informer.RunWithContext(ctx)
+}
