@@ -69,6 +69,7 @@ func withAPIServer(toContext func(context.Context) context.Context) func(context
 
 func newConfigValidationController(ctx context.Context, _ configmap.Watcher) *controller.Impl {
 	constructors := config.Constructors()
+	constructors[config.CostConfigName] = config.NewCostFromConfigMap
 	constructors[config.DeadLettersConfigName] = config.NewDeadLettersFromConfigMap
 	constructors[logging.ConfigMapName()] = logging.NewConfigFromConfigMap
 	constructors[leaderelection.ConfigMapName()] = leaderelection.NewConfigFromConfigMap

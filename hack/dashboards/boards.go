@@ -67,7 +67,7 @@ const (
 	manyErrors     = .05
 )
 
-var boards = []board{qps, tps, concurrency, responseTime, oneFunction, builds, objectives, deadLetters}
+var boards = []board{qps, tps, concurrency, responseTime, oneFunction, builds, objectives, cost, deadLetters}
 
 var qps = board{"qps", "QPS", []variable{inNamespaces, ofFunctions}, []panel{
 	{title: "Requests to functions", help: "How many requests a second each function answers.", unit: "reqps", queries: []query{
@@ -247,5 +247,23 @@ var deadLetters = board{"dead-letters", "Dead letters", []variable{{"namespace",
 	}},
 	{title: "Letters that were sent again", unit: "ops", queries: []query{
 		{legend: "{{namespace}}: {{result}}", expr: total("knative_lambda_deadletter_redriven_total", `namespace=~"$namespace"`, "namespace, result")},
+	}},
+}}
+
+var cost = board{"cost", "Cost", []variable{inNamespaces, ofFunctions}, []panel{
+	{title: "Cost of functions in an hour", help: "What their instances reserved in the last hour, and their requests, by the prices of config-cost.", unit: "short", queries: []query{
+		{legend: "{{namespace}}/{{function}}, {{currency}}", expr: "knative_lambda:cost:per_hour{" + chosen + "}"},
+	}},
+	{title: "Cost of an invocation", help: "That of an hour, by the requests of it.", unit: "short", queries: []query{
+		{legend: "{{namespace}}/{{function}}, {{currency}}", expr: "knative_lambda:cost:per_invocation{" + chosen + "}"},
+	}},
+	{title: "Saved in an hour by scaling to zero", help: "Against one instance that is always there. It is negative where there was more than one.", unit: "short", queries: []query{
+		{legend: "{{namespace}}/{{function}}, {{currency}}", expr: "knative_lambda:cost_saved:per_hour{" + chosen + "}"},
+	}},
+	{title: "Processors that are reserved", unit: "short", queries: []query{
+		{legend: "{{namespace}}/{{function}}", expr: total(function+"cpu_seconds_total", chosen, "function, namespace")},
+	}},
+	{title: "Memory that is reserved", unit: "bytes", queries: []query{
+		{legend: "{{namespace}}/{{function}}", expr: total(function+"memory_byte_seconds_total", chosen, "function, namespace")},
 	}},
 }}

@@ -178,8 +178,8 @@ func (p *panel) grafana() object {
 	return object{
 		"type": "timeseries", "title": p.title, "description": p.help, "datasource": prometheus, "targets": targets,
 		"fieldConfig": object{"defaults": object{
-			"unit": p.unit, "min": 0, "thresholds": object{"mode": "absolute", "steps": steps},
-			"custom": object{"fillOpacity": 10, "thresholdsStyle": object{"mode": lines}},
+			"unit": p.unit, "thresholds": object{"mode": "absolute", "steps": steps},
+			"custom": object{"axisSoftMin": 0, "fillOpacity": 10, "thresholdsStyle": object{"mode": lines}},
 		}},
 		"options": object{"legend": object{"displayMode": "table", "placement": "bottom", "calcs": []string{"mean", "max", "lastNotNull"}}},
 	}

@@ -162,8 +162,14 @@ func recordAll(t *testing.T) {
 	if err != nil {
 		t.Fatal("ObserveScale() =", err)
 	}
+	used, err := ObserveUsage(func() map[types.NamespacedName]Usage {
+		return map[types.NamespacedName]Usage{function: {CoreSeconds: 10, ByteSeconds: 11, Cores: 12, Bytes: 13}}
+	}, func() Prices { return Prices{Currency: "EUR", CoreHour: 1, GiBHour: 2, MillionRequests: 3} })
+	if err != nil {
+		t.Fatal("ObserveUsage() =", err)
+	}
 	t.Cleanup(func() {
-		if err := errors.Join(registration.Unregister(), scaled.Unregister()); err != nil {
+		if err := errors.Join(registration.Unregister(), scaled.Unregister(), used.Unregister()); err != nil {
 			t.Error("Unregister() =", err)
 		}
 	})
@@ -187,6 +193,17 @@ func TestMetricsOfFunctions(t *testing.T) {
 	for state, want := range map[string]float64{"desired": 3, "actual": 2} {
 		if got := sample(t, "knative_lambda_function_replicas", with("state", state)).GetGauge().GetValue(); got != want {
 			t.Errorf("%s replicas = %v, want %v", state, got, want)
+		}
+	}
+	for name, want := range map[string]float64{"cpu_seconds_total": 10, "memory_byte_seconds_total": 11, "instance_cpu_cores": 12, "instance_memory_bytes": 13} {
+		got := sample(t, "knative_lambda_function_"+name, of)
+		if value := got.GetCounter().GetValue() + got.GetGauge().GetValue(); value != want {
+			t.Errorf("%s = %v, want %v", name, value, want)
+		}
+	}
+	for resource, want := range map[string]float64{"cpu_core_hour": 1, "memory_gib_hour": 2, "million_requests": 3} {
+		if got := sample(t, "knative_lambda_operator_price", labels{"resource": resource, "currency": "EUR"}).GetGauge().GetValue(); got != want {
+			t.Errorf("price of %s = %v, want %v", resource, got, want)
 		}
 	}
 	if got := sample(t, "knative_lambda_function_concurrency_limit", of).GetGauge().GetValue(); got != 7 {
@@ -265,6 +282,9 @@ func TestDocumented(t *testing.T) {
 	metrics := 0
 	for _, family := range families {
 		name, ours := strings.CutPrefix(family.GetName(), "knative_lambda_operator_")
+		if !ours {
+			name, ours = strings.CutPrefix(family.GetName(), "knative_lambda_function_")
+		}
 		if !ours {
 			continue
 		}

@@ -24,6 +24,13 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/ptr"
+	"knative.dev/serving/pkg/apis/serving"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/test"
 )
@@ -54,8 +61,12 @@ var documented = []string{
 func TestDashboards(t *testing.T) {
 	s := newScenario(t)
 	p := s.startPrometheus()
+	s.configure(config.CostConfigName, map[string]string{"currency": "EUR", "cpu-core-hour": "0.04", "memory-gib-hour": "0.004", "million-requests": "0.4"})
 	fn := s.create(test.NewPythonFunction(s.namespace, "moody", "def handler(event):\n    if event == 'bad':\n        raise ValueError('bad')\n    return 'good'\n"))
 	wrong := s.create(test.NewGoFunction(s.namespace, "wrong", "package main\n\nfunc Handler() (string, error) { return 1, nil }\n"))
+	kept := test.NewPythonFunction(s.namespace, "kept", answering("kept"))
+	kept.Spec.Scaling.MinReplicas = ptr.Int32(1)
+	kept = s.awaitReady(s.create(kept))
 	fn = s.awaitReady(fn)
 	s.awaitFunction(wrong, func(fn *v1alpha1.LambdaFunction) bool {
 		return fn.Status.GetCondition(v1alpha1.ConditionBuildReady).IsFalse()
@@ -99,7 +110,41 @@ func TestDashboards(t *testing.T) {
 			drawn++
 		}
 	}
+	p.wantCost(kept)
 	t.Logf("%d queries of dashboards and %d of the older documentation found data", drawn, len(documented))
+}
+
+// wantCost holds what a function with one instance has reserved against what its pod says, and its price against that. The
+// pod says when it got its node in whole seconds, so that it takes a while until a second more or less is nothing.
+func (p *prometheus) wantCost(fn *v1alpha1.LambdaFunction) {
+	p.Helper()
+	pods, err := clients.Kube.CoreV1().Pods(fn.Namespace).List(interrupted, metav1.ListOptions{LabelSelector: lambda.FunctionLabelKey + "=" + fn.Name + "," + serving.RevisionLabelKey})
+	if err != nil {
+		p.Fatal(err)
+	}
+	if len(pods.Items) != 1 {
+		p.Fatalf("%s has %d pods", fn.Name, len(pods.Items))
+	}
+	pod := &pods.Items[0]
+	var cores, bytes float64
+	for i := range pod.Spec.Containers {
+		requests := pod.Spec.Containers[i].Resources.Requests
+		cores, bytes = cores+requests.Cpu().AsApproximateFloat64(), bytes+requests.Memory().AsApproximateFloat64()
+	}
+	var scheduled int64
+	for i := range pod.Status.Conditions {
+		if condition := &pod.Status.Conditions[i]; condition.Type == corev1.PodScheduled {
+			scheduled = condition.LastTransitionTime.Unix()
+		}
+	}
+	of := fmt.Sprintf(`{namespace=%q, function=%q}`, fn.Namespace, fn.Name)
+	for metric, reserved := range map[string]float64{
+		"knative_lambda_function_cpu_seconds_total" + of:         cores,
+		"knative_lambda_function_memory_byte_seconds_total" + of: bytes,
+	} {
+		p.awaitData(fmt.Sprintf("abs(%[1]s / (%[2]v * (timestamp(%[1]s) - %[3]d)) - 1) < 0.01", metric, reserved, scheduled))
+	}
+	p.awaitData(fmt.Sprintf(`abs(knative_lambda:cost_always_on:per_hour%s / %v - 1) < 0.01`, of, cores*.04+bytes/(1<<30)*.004))
 }
 
 // call has a function answer a text.

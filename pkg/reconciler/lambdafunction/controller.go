@@ -113,7 +113,7 @@ func newController(ctx context.Context, cmw configmap.Watcher,
 		}
 		return children
 	}, func() { impl.GlobalResync(functionInformer.Informer()) })
-	observe(ctx, impl, wiring.Kinds)
+	observe(ctx, cmw, impl, wiring.Kinds)
 	return impl
 }
 

@@ -33,6 +33,7 @@ import (
 	"knative.dev/pkg/apis"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
+	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/kmeta"
 	"knative.dev/pkg/logging"
@@ -61,7 +62,7 @@ func (leads leadership) functionOf(object metav1.Object) (types.NamespacedName, 
 }
 
 // observe has what the controller does, and what there is and happens meanwhile, measured.
-func observe(ctx context.Context, impl *controller.Impl, kinds eventing.Kinds) {
+func observe(ctx context.Context, cmw configmap.Watcher, impl *controller.Impl, kinds eventing.Kinds) {
 	functions := lambdafunctioninformer.Get(ctx)
 	taskRuns := taskruninformer.Get(ctx, resources.ManagedSelector)
 	services := serviceinformer.Get(ctx, resources.ManagedSelector)
@@ -84,20 +85,34 @@ func observe(ctx context.Context, impl *controller.Impl, kinds eventing.Kinds) {
 	services.Informer().AddEventHandler(updates(t.serviceChanged))
 	services.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: t.serviceDeleted})
 
-	begun := newStarts(leader.IsLeaderFor, clock.RealClock{})
-	podinformer.Get(ctx, resources.ManagedSelector).Informer().AddEventHandler(begun.handler())
-	watchPulls(ctx, kubeclient.Get(ctx), begun.pulled)
-
-	autoscalers := podautoscalerinformer.Get(ctx, resources.ManagedSelector)
-	scaled := &scales{leads: leader.IsLeaderFor, autoscalers: autoscalers.Lister()}
-	autoscalers.Informer().AddEventHandler(updates(scaled.changed))
-	if _, err := observability.ObserveScale(scaled.take); err != nil {
-		logging.FromContext(ctx).Panicw("Failed to observe the scale of functions", "error", err)
-	}
+	observePods(ctx, cmw, leader.IsLeaderFor)
 
 	c := &census{leads: leader.IsLeaderFor, functions: functions.Lister(), taskRuns: taskRuns.Lister(), kinds: kinds}
 	if _, err := observability.ObserveState(c.take, phases, slices.Sorted(maps.Keys(eventingTypes))); err != nil {
 		logging.FromContext(ctx).Panicw("Failed to observe what there is", "error", err)
+	}
+}
+
+// observePods has measured what the cluster makes of functions: how their instances start, what they reserve, and how many
+// there are.
+func observePods(ctx context.Context, cmw configmap.Watcher, leads leadership) {
+	logger := logging.FromContext(ctx)
+	pods := podinformer.Get(ctx, resources.ManagedSelector).Informer()
+	begun := newStarts(leads, clock.RealClock{})
+	pods.AddEventHandler(begun.handler())
+	watchPulls(ctx, kubeclient.Get(ctx), begun.pulled)
+
+	used := newUsages(leads, lambdafunctioninformer.Get(ctx).Lister(), clock.RealClock{})
+	pods.AddEventHandler(used.handler())
+	if _, err := observability.ObserveUsage(used.take, watchPrices(logger, cmw)); err != nil {
+		logger.Panicw("Failed to observe what functions use", "error", err)
+	}
+
+	autoscalers := podautoscalerinformer.Get(ctx, resources.ManagedSelector)
+	scaled := &scales{leads: leads, autoscalers: autoscalers.Lister()}
+	autoscalers.Informer().AddEventHandler(updates(scaled.changed))
+	if _, err := observability.ObserveScale(scaled.take); err != nil {
+		logger.Panicw("Failed to observe the scale of functions", "error", err)
 	}
 }
 
