@@ -26,4 +26,9 @@ use_cluster
 if ! own_cluster; then
   set -- -audit-log="${LOCAL_STATE}/audit.log" -hello-image="${LOCAL_REGISTRY}/hello:latest" -mirror="${LOCAL_REGISTRY}" "$@"
 fi
+if [[ "$*" == *shortlived* ]]; then
+  # What instances tell a collector.
+  LAMBDA_TEST_SERVERS=$(cd test/servers && KO_CONFIG_PATH=../.. ko build --sbom=none .)
+  export LAMBDA_TEST_SERVERS
+fi
 exec go run ./test/bench "$@"

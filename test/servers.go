@@ -56,11 +56,13 @@ const (
 	ServerGCS ServerKind = "gcs"
 	// ServerRegistry listens at 5000.
 	ServerRegistry ServerKind = "registry"
+	// ServerOTLP is a collector, which listens at 4317 for gRPC and 4318 for HTTP.
+	ServerOTLP ServerKind = "otlp"
 
 	adminPort = 8081
 )
 
-var serverPorts = map[ServerKind][]int32{ServerGit: {8443, 2222}, ServerS3: {9000}, ServerGCS: {4443}, ServerRegistry: {5000}}
+var serverPorts = map[ServerKind][]int32{ServerGit: {8443, 2222}, ServerS3: {9000}, ServerGCS: {4443}, ServerRegistry: {5000}, ServerOTLP: {4317, 4318}}
 
 // ServerSettings say who is let in, and how. Each may be empty.
 type ServerSettings struct {
@@ -165,6 +167,34 @@ func (c *Clients) PutContent(ctx context.Context, namespace string, kind ServerK
 		return "", fmt.Errorf("failed to put content into %q of server %q: %w", name, kind, err)
 	}
 	return string(bytes.TrimSpace(revision)), nil
+}
+
+// Span is what a collector has received of one. Ids are hexadecimal.
+type Span struct {
+	TraceID, SpanID, ParentID string
+	Service, Name             string
+	Start, End                time.Time
+	Attributes                map[string]any
+}
+
+// Spans returns all that the collector of a namespace has received.
+func (c *Clients) Spans(ctx context.Context, namespace string) (spans []Span, err error) {
+	return spans, c.askCollector(ctx, namespace, "spans", &spans)
+}
+
+// Counters returns what all instances that have told the collector of a namespace have counted, by name and attributes, as
+// in requests["a" = "b"].
+func (c *Clients) Counters(ctx context.Context, namespace string) (counters map[string]int64, err error) {
+	return counters, c.askCollector(ctx, namespace, "counters", &counters)
+}
+
+func (c *Clients) askCollector(ctx context.Context, namespace, what string, into any) error {
+	answer, err := c.Kube.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").
+		Name(fmt.Sprintf("%s:%d", ServerOTLP, adminPort)).SubResource("proxy").Suffix(what).DoRaw(ctx)
+	if err != nil {
+		return fmt.Errorf("failed to ask the collector for %s: %w", what, err)
+	}
+	return json.Unmarshal(answer, into)
 }
 
 // Fault is what a registry answers in place of what it would.

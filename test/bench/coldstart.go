@@ -19,16 +19,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/apis/serving"
-	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/test"
 )
@@ -75,16 +72,7 @@ func (b *bench) coldFunction(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	services := b.clients.Serving.ServingV1().Services(b.namespace)
-	patched, err := services.Patch(ctx, name, types.MergePatchType, fmt.Appendf(nil,
-		`{"spec":{"template":{"metadata":{"annotations":{%q:%q}}}}}`, autoscaling.WindowAnnotationKey, window), metav1.PatchOptions{})
-	if err != nil {
-		return "", fmt.Errorf("failed to patch Knative Service %q: %w", name, err)
-	}
-	_, err = test.AwaitOne(ctx, services, name, func(present *servingv1.Service) (bool, error) {
-		return present.Generation >= patched.Generation && present.IsReady(), nil
-	})
-	return fn.Status.URL.String(), err
+	return fn.Status.URL.String(), b.shorten(ctx, name)
 }
 
 func (b *bench) timeColdStart(ctx context.Context, service, url string, times *sample) error {

@@ -66,6 +66,7 @@ type bench struct {
 	helloImage string
 	auditLog   string
 	mirror     string
+	instances  int
 
 	operatorNamespace string
 }
@@ -81,6 +82,7 @@ var measurements = []struct {
 	{"settled", measureSettled},
 	{"dependencies", measureDependencies},
 	{"images", measureImages},
+	{"shortlived", measureShortLived},
 	{"many", measureMany},
 	{"replies", measureReplies},
 	{"letters", measureLetters},
@@ -97,9 +99,10 @@ func run(ctx context.Context) (err error) {
 	flag.DurationVar(&b.settled, "settled", 10*time.Minute, "how long to look for writes with nothing to do")
 	flag.StringVar(&b.helloImage, "hello-image", "", "image of a Go program that answers HTTP, to compare cold starts with")
 	flag.StringVar(&b.auditLog, "audit-log", "", "the API server's audit log, to look for writes in")
+	flag.IntVar(&b.instances, "instances", 100, "how many instances come and go")
 	flag.StringVar(&b.mirror, "mirror", "", "a registry that has the images of docker.io")
 	sample := flag.String("sample", "samples/hello-python.yaml", "the function to measure")
-	only := flag.String("only", "apply,edit,cold,settled", "what to measure; there are dependencies, images, many, replies and letters, too")
+	only := flag.String("only", "apply,edit,cold,settled", "what to measure; there are dependencies, images, many, shortlived, replies and letters, too")
 	flag.Parse()
 
 	if b.sample, err = readSample(*sample); err != nil {

@@ -15,8 +15,8 @@ limitations under the License.
 */
 
 // Command servers has what the end-to-end tests fetch sources from and push images to, in pods of the test's own: a git
-// server, an S3-compatible store, one that speaks the protocol of Google Cloud Storage, or an image registry. All that they
-// keep is gone with them.
+// server, an S3-compatible store, one that speaks the protocol of Google Cloud Storage, or an image registry; or a collector of
+// what they trace and count. All that they keep is gone with them.
 package main
 
 import (
@@ -37,6 +37,8 @@ const (
 	s3Address       = ":9000"
 	gcsAddress      = ":4443"
 	registryAddress = ":5000"
+	otlpGRPCAddress = "0.0.0.0:4317"
+	otlpHTTPAddress = "0.0.0.0:4318"
 	adminAddress    = ":8081"
 )
 
@@ -81,8 +83,14 @@ func serve(kind string, s *settings) error {
 		f := &faults{}
 		start(func() error { return s.listen(registryAddress, f.before(s.authenticated(handler))) })
 		start(func() error { return plain(adminAddress, admin(nil, f, &s.traffic)) })
+	case "otlp":
+		c, err := startCollector(context.Background())
+		if err != nil {
+			return err
+		}
+		start(func() error { return plain(adminAddress, c) })
 	default:
-		return fmt.Errorf("there is no server %q: name git, s3, gcs or registry", kind)
+		return fmt.Errorf("there is no server %q: name git, s3, gcs, registry or otlp", kind)
 	}
 	return <-failed
 }
