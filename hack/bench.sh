@@ -28,7 +28,6 @@ if ! own_cluster; then
 fi
 if [[ "$*" == *shortlived* ]]; then
   # What instances tell a collector.
-  LAMBDA_TEST_SERVERS=$(cd test/servers && KO_CONFIG_PATH=../.. ko build --sbom=none .)
-  export LAMBDA_TEST_SERVERS
+  build_test_servers
 fi
 exec go run ./test/bench "$@"

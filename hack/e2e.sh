@@ -31,8 +31,7 @@ if ! own_cluster; then
 fi
 use_cluster
 # What functions come from and are pushed to in the tests.
-LAMBDA_TEST_SERVERS=$(cd test/servers && KO_CONFIG_PATH=../.. ko build --sbom=none .)
-export LAMBDA_TEST_SERVERS
+build_test_servers
 # One run at a time has a cluster: what is there was left by one that was killed.
 kubectl delete namespace --selector app.kubernetes.io/part-of=knative-lambda-e2e --ignore-not-found --wait=false
 exec ./hack/gotest.sh . testname -tags=e2e -count=1 -timeout=60m ./test/e2e/... "$@"

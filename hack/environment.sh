@@ -45,6 +45,12 @@ function local_cluster() {
   go -C test/cluster run . "$@"
 }
 
+# build_test_servers puts into the environment which image tests start servers of.
+function build_test_servers() {
+  LAMBDA_TEST_SERVERS=$(cd test/servers && KO_CONFIG_PATH=../.. ko build --sbom=none .)
+  export LAMBDA_TEST_SERVERS
+}
+
 # use_cluster makes kubectl, ko and the tests talk to the cluster that is meant.
 function use_cluster() {
   # With it, ko need not link again what it has linked before.

@@ -189,12 +189,20 @@ func (c *Clients) Counters(ctx context.Context, namespace string) (counters map[
 }
 
 func (c *Clients) askCollector(ctx context.Context, namespace, what string, into any) error {
-	answer, err := c.Kube.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").
-		Name(fmt.Sprintf("%s:%d", ServerOTLP, adminPort)).SubResource("proxy").Suffix(what).DoRaw(ctx)
+	answer, err := c.askServer(ctx, namespace, ServerOTLP, what)
 	if err != nil {
-		return fmt.Errorf("failed to ask the collector for %s: %w", what, err)
+		return err
 	}
 	return json.Unmarshal(answer, into)
+}
+
+func (c *Clients) askServer(ctx context.Context, namespace string, kind ServerKind, what string) ([]byte, error) {
+	answer, err := c.Kube.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").
+		Name(fmt.Sprintf("%s:%d", kind, adminPort)).SubResource("proxy").Suffix(what).DoRaw(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("failed to ask server %q for its %s: %w", kind, what, err)
+	}
+	return answer, nil
 }
 
 // Fault is what a registry answers in place of what it would.
@@ -232,10 +240,9 @@ func (c *Clients) Redirect(ctx context.Context, namespace string, kind ServerKin
 
 // Connections returns how many connections a server has accepted since it started, those of this very question excepted.
 func (c *Clients) Connections(ctx context.Context, namespace string, kind ServerKind) (int, error) {
-	answer, err := c.Kube.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").
-		Name(fmt.Sprintf("%s:%d", kind, adminPort)).SubResource("proxy").Suffix("connections").DoRaw(ctx)
+	answer, err := c.askServer(ctx, namespace, kind, "connections")
 	if err != nil {
-		return 0, fmt.Errorf("failed to ask server %q for its connections: %w", kind, err)
+		return 0, err
 	}
 	return strconv.Atoi(string(bytes.TrimSpace(answer)))
 }

@@ -112,6 +112,10 @@ var tps = board{"tps", "TPS", []variable{inNamespaces, ofFunctions}, []panel{
 // concurrent is what QPS = concurrency / response time gives, to be held against what is counted.
 var concurrent = total(function+"duration_seconds_sum", chosen, "")
 
+var runningBuilds = panel{title: "Builds that run", help: "By namespace.", unit: "short", queries: []query{
+	{legend: "{{namespace}}", expr: "sum(" + operator + "build_jobs_active) by (namespace)"},
+}}
+
 var concurrency = board{"concurrency", "Concurrency", []variable{inNamespaces, ofFunctions}, []panel{
 	{title: "Requests that are being answered", help: "By function, of all of its instances.", unit: "short", queries: []query{
 		{legend: "{{namespace}}/{{function}}", expr: "sum(" + function + "concurrent_executions{" + chosen + "}) by (function, namespace)"},
@@ -120,9 +124,7 @@ var concurrency = board{"concurrency", "Concurrency", []variable{inNamespaces, o
 		{legend: "QPS, counted", expr: total(function+"duration_seconds_count", chosen, "")},
 		{legend: "concurrency / response time", expr: "(" + concurrent + ") / (" + concurrent + " / " + total(function+"duration_seconds_count", chosen, "") + ")"},
 	}},
-	{title: "Builds that run", help: "By namespace.", unit: "short", queries: []query{
-		{legend: "{{namespace}}", expr: "sum(" + operator + "build_jobs_active) by (namespace)"},
-	}},
+	runningBuilds,
 	{title: "How long builds wait for their turn", help: "The limits are in config-build.", unit: "s", queries: []query{
 		{legend: "P95", expr: quantile(.95, operator+"build_queue_wait_seconds", "", "")},
 	}},
@@ -194,9 +196,7 @@ var builds = board{"builds", "Builds", nil, []panel{
 	{title: "Builds, by what became of them", unit: "ops", queries: []query{
 		{legend: "{{status}}", expr: total(operator+"build_events_total", "", "status")},
 	}},
-	{title: "Builds that run", help: "By namespace.", unit: "short", queries: []query{
-		{legend: "{{namespace}}", expr: "sum(" + operator + "build_jobs_active) by (namespace)"},
-	}},
+	runningBuilds,
 	{title: "How long builds take", help: "From their turn to their end, by runtime and result.", unit: "s", most: slowBuild, queries: []query{
 		{legend: "{{runtime}}, {{result}}", expr: quantile(.95, operator+"build_duration_seconds", "", "runtime, result"), exemplars: true},
 	}},

@@ -28,8 +28,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	promclient "github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"go.opencensus.io/stats"
@@ -41,7 +39,10 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"k8s.io/apimachinery/pkg/types"
 	k8smetrics "knative.dev/pkg/observability/metrics/k8s"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 )
 
 // spans has all spans that ended.
@@ -164,7 +165,7 @@ func recordAll(t *testing.T) {
 	}
 	used, err := ObserveUsage(func() map[types.NamespacedName]Usage {
 		return map[types.NamespacedName]Usage{function: {CoreSeconds: 10, ByteSeconds: 11, Cores: 12, Bytes: 13}}
-	}, func() Prices { return Prices{Currency: "EUR", CoreHour: 1, GiBHour: 2, MillionRequests: 3} })
+	}, func() *config.Cost { return &config.Cost{Currency: "EUR", CoreHour: 1, GiBHour: 2, MillionRequests: 3} })
 	if err != nil {
 		t.Fatal("ObserveUsage() =", err)
 	}

@@ -21,6 +21,8 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 )
 
 // What the instances of functions reserve, and what that costs. Names end in their units: these have none of their own in
@@ -46,17 +48,9 @@ type Usage struct {
 	Cores, Bytes float64
 }
 
-// Prices are those of one currency.
-type Prices struct {
-	// Currency is a code, such as USD.
-	Currency string
-	// CoreHour, GiBHour and MillionRequests are what these cost.
-	CoreHour, GiBHour, MillionRequests float64
-}
-
 // ObserveUsage reports what used finds of the functions that this replica leads, and the prices, each time that metrics
 // are read.
-func ObserveUsage(used func() map[types.NamespacedName]Usage, prices func() Prices) (metric.Registration, error) {
+func ObserveUsage(used func() map[types.NamespacedName]Usage, prices func() *config.Cost) (metric.Registration, error) {
 	return meter.RegisterCallback(func(_ context.Context, observer metric.Observer) error {
 		for function, usage := range used() {
 			of := labelsOf(function)

@@ -156,14 +156,14 @@ func (s *session) deliver(f *protocol.Frame) error {
 	if c == nil {
 		return fmt.Errorf("%w: type %d on stream %d, which is not open", protocol.ErrMalformed, f.Type, f.Stream)
 	}
-	err := c.deliver(f)
-	if err == nil && !s.answered.Load() {
+	if err := c.deliver(f); err != nil {
+		c.fail(errWorkerGone) // it may have left the calls already that fail with the session
+		return err
+	}
+	if !s.answered.Load() {
 		s.answered.Store(true)
 	}
-	if err != nil {
-		c.fail(errWorkerGone) // it may have left the calls already that fail with the session
-	}
-	return err
+	return nil
 }
 
 // close makes open fail, and drained close once nobody waits for a call.

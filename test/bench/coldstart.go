@@ -30,8 +30,6 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/test"
 )
 
-const window = "6s"
-
 // measureColdStart times the first request to a function of which no instance is there. The yardstick is a small Go
 // program as a bare Knative Service.
 func measureColdStart(ctx context.Context, b *bench, r *report) error {
@@ -43,7 +41,7 @@ func measureColdStart(ctx context.Context, b *bench, r *report) error {
 		return err
 	}
 	hello, err := b.createService(ctx, "cold-hello", b.helloImage, map[string]string{
-		autoscaling.WindowAnnotationKey:              window,
+		autoscaling.WindowAnnotationKey:              test.Window,
 		autoscaling.ScaleToZeroPodRetentionPeriodKey: "0s",
 	})
 	if err != nil {
@@ -72,7 +70,7 @@ func (b *bench) coldFunction(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fn.Status.URL.String(), b.shorten(ctx, name)
+	return fn.Status.URL.String(), b.clients.ShortenWindow(ctx, b.namespace, name)
 }
 
 func (b *bench) timeColdStart(ctx context.Context, service, url string, times *sample) error {

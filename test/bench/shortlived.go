@@ -24,10 +24,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/apis/serving"
-	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/test"
@@ -55,7 +52,7 @@ func measureShortLived(ctx context.Context, b *bench, r *report) error {
 		if err != nil {
 			return err
 		}
-		if err := b.shorten(ctx, fn.Name); err != nil {
+		if err := b.clients.ShortenWindow(ctx, b.namespace, fn.Name); err != nil {
 			return err
 		}
 		functions = append(functions, fn)
@@ -97,20 +94,6 @@ func measureShortLived(ctx context.Context, b *bench, r *report) error {
 	r.add(fmt.Sprintf("calls of %d instances that live %.0f s, which a collector knows of", len(lives)*len(functions), lives.median().Seconds()),
 		fmt.Sprintf("%d of %d", known, made), "", "")
 	return nil
-}
-
-// shorten has instances of a Knative Service go soon after their last call.
-func (b *bench) shorten(ctx context.Context, name string) error {
-	services := b.clients.Serving.ServingV1().Services(b.namespace)
-	patched, err := services.Patch(ctx, name, types.MergePatchType, fmt.Appendf(nil,
-		`{"spec":{"template":{"metadata":{"annotations":{%q:%q}}}}}`, autoscaling.WindowAnnotationKey, window), metav1.PatchOptions{})
-	if err != nil {
-		return fmt.Errorf("failed to patch Knative Service %q: %w", name, err)
-	}
-	_, err = test.AwaitOne(ctx, services, name, func(present *servingv1.Service) (bool, error) {
-		return present.Generation >= patched.Generation && present.IsReady(), nil
-	})
-	return err
 }
 
 // awaitGone waits until no instance is left, each of which has ended by itself.

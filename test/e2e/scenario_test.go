@@ -31,7 +31,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"knative.dev/serving/pkg/apis/autoscaling"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
@@ -195,19 +194,10 @@ func (s *scenario) awaitInstances(fn *v1alpha1.LambdaFunction, enough func([]*co
 	})
 }
 
-// shortenWindow makes the autoscaler look at the last seconds only, so that idle instances go soon. The annotation is
-// a foreign one on the Knative Service, which the controller has to leave there.
+// shortenWindow has idle instances go soon.
 func (s *scenario) shortenWindow(fn *v1alpha1.LambdaFunction) {
 	s.Helper()
-	const patch = `{"spec":{"template":{"metadata":{"annotations":{"` + autoscaling.WindowAnnotationKey + `":"6s"}}}}}`
-	patched, err := clients.Serving.ServingV1().Services(fn.Namespace).
-		Patch(interrupted, fn.Name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-	if err != nil {
-		s.Fatalf("Failed to patch Knative Service %q: %v", fn.Name, err)
-	}
-	s.awaitService(fn, func(service *servingv1.Service) bool {
-		return service.Generation >= patched.Generation && service.IsReady()
-	})
+	s.wait(func(ctx context.Context) error { return clients.ShortenWindow(ctx, fn.Namespace, fn.Name) })
 }
 
 // configure sets keys of one of the operator's ConfigMaps, and takes that back when the test ends, which runs alone.

@@ -26,6 +26,7 @@ import (
 	taskruninformer "github.com/tektoncd/pipeline/pkg/client/injection/informers/pipeline/v1/taskrun/filtered"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
@@ -37,10 +38,12 @@ import (
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/kmeta"
 	"knative.dev/pkg/logging"
+	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	podautoscalerinformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler/filtered"
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdafunctioninformer "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/informers/lambda/v1alpha1/lambdafunction"
 	lambdalisters "github.com/knative-lambda/knative-lambda-operator/pkg/client/listers/lambda/v1alpha1"
@@ -113,6 +116,29 @@ func observePods(ctx context.Context, cmw configmap.Watcher, leads leadership) {
 	autoscalers.Informer().AddEventHandler(updates(scaled.changed))
 	if _, err := observability.ObserveScale(scaled.take); err != nil {
 		logger.Panicw("Failed to observe the scale of functions", "error", err)
+	}
+}
+
+// labelledFunction is the function that an object says it is of, of which it need not be a child.
+func labelledFunction(object metav1.Object) types.NamespacedName {
+	return types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetLabels()[lambda.FunctionLabelKey]}
+}
+
+// instances calls seen with pods that serve functions, as they come and change, and gone when they are no more.
+func instances(seen func(*corev1.Pod), gone func(types.UID)) cache.ResourceEventHandler {
+	look := func(object any) {
+		if pod, ok := object.(*corev1.Pod); ok && pod.Labels[serving.RevisionLabelKey] != "" { // a build's has none
+			seen(pod)
+		}
+	}
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    look,
+		UpdateFunc: func(_, object any) { look(object) },
+		DeleteFunc: func(object any) {
+			if pod, err := kmeta.DeletionHandlingAccessor(object); err == nil {
+				gone(pod.GetUID())
+			}
+		},
 	}
 }
 

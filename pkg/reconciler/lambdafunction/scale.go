@@ -24,7 +24,6 @@ import (
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
 	autoscalinglisters "knative.dev/serving/pkg/client/listers/autoscaling/v1alpha1"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 )
 
@@ -35,10 +34,6 @@ type scales struct {
 	autoscalers autoscalinglisters.PodAutoscalerLister
 }
 
-func functionOfAutoscaler(pa *v1alpha1.PodAutoscaler) types.NamespacedName {
-	return types.NamespacedName{Namespace: pa.Namespace, Name: pa.Labels[lambda.FunctionLabelKey]}
-}
-
 // take adds up the revisions of each function.
 func (s *scales) take() map[types.NamespacedName]observability.Scale {
 	autoscalers, err := s.autoscalers.List(labels.Everything())
@@ -47,7 +42,7 @@ func (s *scales) take() map[types.NamespacedName]observability.Scale {
 	}
 	all := map[types.NamespacedName]observability.Scale{}
 	for _, pa := range autoscalers {
-		function := functionOfAutoscaler(pa)
+		function := labelledFunction(pa)
 		if !s.leads(function) {
 			continue
 		}
@@ -64,7 +59,7 @@ func (s *scales) take() map[types.NamespacedName]observability.Scale {
 
 // changed counts when a revision that gets traffic has no instance any more.
 func (s *scales) changed(before, after *v1alpha1.PodAutoscaler) {
-	function := functionOfAutoscaler(after)
+	function := labelledFunction(after)
 	if after.Spec.Reachability == v1alpha1.ReachabilityUnreachable || !s.leads(function) {
 		return
 	}

@@ -31,10 +31,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
-	"knative.dev/pkg/kmeta"
-	"knative.dev/serving/pkg/apis/serving"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 )
 
@@ -64,25 +61,11 @@ func newStarts(leads leadership, c clock.PassiveClock) *starts {
 
 // handler is told of pods.
 func (s *starts) handler() cache.ResourceEventHandler {
-	look := func(object any) {
-		pod, ok := object.(*corev1.Pod)
-		if ok && pod.Labels[serving.RevisionLabelKey] != "" && s.leads(functionOfPod(pod)) { // a build's pod has no revision
+	return instances(func(pod *corev1.Pod) {
+		if s.leads(labelledFunction(pod)) {
 			s.seen(pod)
 		}
-	}
-	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    look,
-		UpdateFunc: func(_, object any) { look(object) },
-		DeleteFunc: func(object any) {
-			if pod, err := kmeta.DeletionHandlingAccessor(object); err == nil {
-				s.forget(pod.GetUID())
-			}
-		},
-	}
-}
-
-func functionOfPod(pod *corev1.Pod) types.NamespacedName {
-	return types.NamespacedName{Namespace: pod.Namespace, Name: pod.Labels[lambda.FunctionLabelKey]}
+	}, s.forget)
 }
 
 // seen looks how far a pod is.
@@ -103,7 +86,7 @@ func (s *starts) seen(pod *corev1.Pod) {
 	}
 	if !start.scheduled.IsZero() && runs(pod) {
 		delete(s.pending, pod.UID)
-		observability.RecordStart(context.Background(), functionOfPod(pod), start.created, start.scheduled, now, start.pulled)
+		observability.RecordStart(context.Background(), labelledFunction(pod), start.created, start.scheduled, now, start.pulled)
 	}
 }
 

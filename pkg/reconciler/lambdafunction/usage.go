@@ -26,8 +26,6 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 	"knative.dev/pkg/configmap"
-	"knative.dev/pkg/kmeta"
-	"knative.dev/serving/pkg/apis/serving"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	lambdalisters "github.com/knative-lambda/knative-lambda-operator/pkg/client/listers/lambda/v1alpha1"
@@ -61,22 +59,7 @@ func newUsages(leads leadership, functions lambdalisters.LambdaFunctionLister, c
 }
 
 // handler is told of pods.
-func (u *usages) handler() cache.ResourceEventHandler {
-	look := func(object any) {
-		if pod, ok := object.(*corev1.Pod); ok && pod.Labels[serving.RevisionLabelKey] != "" { // a build's has none
-			u.seen(pod)
-		}
-	}
-	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    look,
-		UpdateFunc: func(_, object any) { look(object) },
-		DeleteFunc: func(object any) {
-			if pod, err := kmeta.DeletionHandlingAccessor(object); err == nil {
-				u.gone(pod.GetUID())
-			}
-		},
-	}
-}
+func (u *usages) handler() cache.ResourceEventHandler { return instances(u.seen, u.gone) }
 
 func (u *usages) seen(pod *corev1.Pod) {
 	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
@@ -88,7 +71,7 @@ func (u *usages) seen(pod *corev1.Pod) {
 	if u.running[pod.UID] != nil || podConditionOf(pod, corev1.PodScheduled).Status != corev1.ConditionTrue {
 		return
 	}
-	r := &reservation{function: functionOfPod(pod), since: u.clock.Now()}
+	r := &reservation{function: labelledFunction(pod), since: u.clock.Now()}
 	for i := range pod.Spec.Containers {
 		requests := pod.Spec.Containers[i].Resources.Requests
 		r.cores += requests.Cpu().AsApproximateFloat64()
@@ -135,15 +118,15 @@ func (u *usages) take() map[types.NamespacedName]observability.Usage {
 	return all
 }
 
-// watchPrices returns what the newest good version of ConfigMap config-cost says.
-func watchPrices(logger configmap.Logger, cmw configmap.Watcher) func() observability.Prices {
+// watchPrices returns the newest good version of ConfigMap config-cost.
+func watchPrices(logger configmap.Logger, cmw configmap.Watcher) func() *config.Cost {
 	store := configmap.NewUntypedStore("cost", logger, configmap.Constructors{config.CostConfigName: config.NewCostFromConfigMap})
 	store.WatchConfigs(cmw)
-	return func() observability.Prices {
+	return func() *config.Cost {
 		cost, ok := store.UntypedLoad(config.CostConfigName).(*config.Cost)
 		if !ok {
-			return observability.Prices{} // It has not been read yet.
+			return &config.Cost{} // It has not been read yet.
 		}
-		return observability.Prices{Currency: cost.Currency, CoreHour: cost.CoreHour, GiBHour: cost.GiBHour, MillionRequests: cost.MillionRequests}
+		return cost
 	}
 }

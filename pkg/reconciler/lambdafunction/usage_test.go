@@ -109,8 +109,8 @@ func TestWatchPrices(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Name: config.CostConfigName},
 		Data:       map[string]string{"currency": "EUR", "cpu-core-hour": "1", "memory-gib-hour": "2", "million-requests": "3"},
 	})
-	want := observability.Prices{Currency: "EUR", CoreHour: 1, GiBHour: 2, MillionRequests: 3}
-	if got := watchPrices(logtesting.TestLogger(t), watcher)(); got != want {
+	want := &config.Cost{Currency: "EUR", CoreHour: 1, GiBHour: 2, MillionRequests: 3}
+	if got := watchPrices(logtesting.TestLogger(t), watcher)(); *got != *want {
 		t.Errorf("prices = %v, want %v", got, want)
 	}
 }

@@ -19,6 +19,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ type request struct {
 func objectRequest(kind string) request { return doRequest(kind, `{"do":"object","x":41}`) }
 
 func doRequest(kind, body string) request {
-	r := request{method: http.MethodPost, host: "localhost", path: "/", body: body, header: []string{"Content-Type", "application/json"}}
+	r := request{method: http.MethodPost, path: "/", body: body, header: []string{"Content-Type", "application/json"}}
 	if kind == kindEvent {
 		r.header = append(r.header, "Ce-Specversion", "1.0", "Ce-Id", "7", "Ce-Type", "order", "Ce-Source", "/s")
 	}
@@ -56,7 +57,7 @@ func doRequest(kind, body string) request {
 // bytes are those of HTTP/1.1.
 func (r request) bytes() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.method, r.path, r.host)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.method, r.path, cmp.Or(r.host, "localhost"))
 	for i := 0; i < len(r.header); i += 2 {
 		fmt.Fprintf(&b, "%s: %s\r\n", r.header[i], r.header[i+1])
 	}
@@ -215,9 +216,7 @@ func (c *client) readChunks() ([]byte, error) {
 // closedLoop keeps connections busy for a while: each sends its next request when the one before is answered.
 func closedLoop(p *process, connections int, duration time.Duration) (*load, error) {
 	r := objectRequest(p.kind)
-	if p.host != "" {
-		r.host = p.host
-	}
+	r.host = p.host
 	l := &load{mute: p.kind == kindEvent && p.subject.mute}
 	end := time.Now().Add(duration)
 	var group sync.WaitGroup
