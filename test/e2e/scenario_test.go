@@ -31,6 +31,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
@@ -81,6 +82,22 @@ func (s *scenario) wait(wait func(context.Context) error) {
 	if err := wait(ctx); err != nil {
 		s.Fatal(err)
 	}
+}
+
+// until tries again until nothing is wrong.
+func (s *scenario) until(what string, try func() error) {
+	s.Helper()
+	s.wait(func(ctx context.Context) error {
+		var last error
+		err := wait.PollUntilContextCancel(ctx, time.Second, true, func(context.Context) (bool, error) {
+			last = try()
+			return last == nil, nil
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w: %w", what, err, last)
+		}
+		return nil
+	})
 }
 
 // buildConfig returns the keys of ConfigMap config-build.
