@@ -117,6 +117,9 @@ func (r *Runtime) invoke(w http.ResponseWriter, req *http.Request) {
 	}
 	r.metrics.observe(inv, out.status, failed)
 	r.endReceive(inv, out.status, failed)
+	if inv.cold {
+		r.begun(inv)
+	}
 	if r.options.LogRequests {
 		r.log.info(fmt.Sprintf("%s %s %d in %v", req.Method, req.URL.Path, out.status, time.Since(inv.start).Round(10*time.Microsecond)), &inv.info)
 	}
@@ -158,6 +161,34 @@ func (r *Runtime) endReceive(inv *invocation, status int, failed *httpError) {
 		reason = fmt.Errorf("the handler answered with status %d", status)
 	}
 	r.tracer.end(inv.span, reason, attributes...)
+}
+
+// prompt is how soon the request comes that an instance was started for, after the instance is ready: what holds it
+// looks for ready instances every fraction of a second.
+const prompt = 5 * time.Second
+
+// begun measures how an instance's first request came to it, if the instance was started for it, and makes the start part
+// of the request's trace.
+func (r *Runtime) begun(first *invocation) {
+	begun := r.startup.Load()
+	if begun == nil || first.start.Sub(begun[phaseInit].end) > prompt {
+		return
+	}
+	s := *begun
+	s[phaseRoute].begin, s[phaseRoute].end = s[phaseInit].end, first.start
+	if first.start.Before(s[phaseInit].end) { // it waited here
+		s[phaseRoute].end = s[phaseInit].end
+	}
+	r.metrics.coldStart[phaseRoute].observe(s.took(phaseRoute), nil)
+	if first.span.recorded == nil {
+		return
+	}
+	for phase, lasted := range s {
+		part := r.tracer.beside(first.span, phases[phase], lasted.begin)
+		r.metrics.coldStart[phase].exemplify(s.took(phase), r.metrics.exemplary(part))
+		r.tracer.endAt(part, lasted.end,
+			otlp.Attribute{Key: "lambda.function", Value: r.options.Name}, otlp.Attribute{Key: "lambda.namespace", Value: r.options.Namespace})
+	}
 }
 
 // statusWriter remembers the status that was sent. While the runtime drains it has the client make its next request

@@ -49,7 +49,7 @@ const (
 	helpErrors      = "Requests that failed, by cause."
 	helpColdStarts  = "First requests to a new process."
 	helpColdStart   = "Time that a cold start takes: boot is from the start of the supervisor until the worker's language runs, " +
-		"init until the handler is loaded, first is the first request."
+		"init until the handler is loaded, route until the request arrives that it was all for, first is the first request."
 	helpConcurrent = "Requests that are being answered."
 )
 
@@ -65,10 +65,16 @@ var errorTypes = [...]string{
 const (
 	phaseBoot = iota
 	phaseInit
+	phaseRoute
 	phaseFirst
 )
 
-var phases = [...]string{phaseBoot: "boot", phaseInit: "init", phaseFirst: "first"}
+var phases = [...]string{phaseBoot: "boot", phaseInit: "init", phaseRoute: "route", phaseFirst: "first"}
+
+// startup is when the phases of an instance's start began and ended, but for the last one: by phaseBoot and so on.
+type startup [phaseRoute + 1]struct{ begin, end time.Time }
+
+func (s *startup) took(phase int) time.Duration { return s[phase].end.Sub(s[phase].begin) }
 
 // histogram counts durations in buckets.
 type histogram struct {
@@ -79,19 +85,29 @@ type histogram struct {
 
 func (h *histogram) observe(took time.Duration, trace *traceContext) {
 	h.sumNanos.Add(int64(took))
+	h.counts[bucketOf(took)].Add(1)
+	h.exemplify(took, trace)
+}
+
+// exemplify has the bucket of a duration lead to a trace, if there is one and it is kept.
+func (h *histogram) exemplify(took time.Duration, trace *traceContext) {
+	if trace != nil && trace.sampled {
+		h.exemplars[bucketOf(took)].Store(&exemplar{trace.traceID, trace.spanID, took, time.Now()})
+	}
+}
+
+func bucketOf(took time.Duration) int {
 	i := 0
 	for i < len(buckets) && took.Seconds() > buckets[i] {
 		i++
 	}
-	h.counts[i].Add(1)
-	if trace != nil && trace.sampled {
-		h.exemplars[i].Store(&exemplar{trace.traceID, trace.spanID, took, time.Now()})
-	}
+	return i
 }
 
 type metrics struct {
 	labels     []otlp.Attribute // function, namespace, and the user's own
 	prefix     string           // the same as they are written
+	off        bool             // nobody looks at them
 	noExemplar bool
 	start      time.Time
 
@@ -152,10 +168,10 @@ func labelName(s string) string {
 // observe counts an invocation. A status of 500 or more is an error also where
 // the handler itself chose it.
 func (m *metrics) observe(inv *invocation, status int, failed *httpError) {
-	trace := &inv.span.traceContext
-	if m.noExemplar {
-		trace = nil
+	if m.off {
+		return
 	}
+	trace := m.exemplary(inv.span)
 	took := time.Since(inv.start)
 	m.durations.observe(took, trace)
 	if inv.cold {
@@ -180,9 +196,19 @@ func (m *metrics) observe(inv *invocation, status int, failed *httpError) {
 	}
 }
 
-// phase measures a part of the cold start.
-func (m *metrics) phase(which int, took time.Duration) {
-	m.coldStart[which].observe(took, nil)
+// exemplary is the trace that exemplars made of a span lead to, nil where there are to be none.
+func (m *metrics) exemplary(s *span) *traceContext {
+	if m.noExemplar {
+		return nil
+	}
+	return &s.traceContext
+}
+
+// started measures what an instance's start took up to phaseInit.
+func (m *metrics) started(s *startup) {
+	for phase := range phaseRoute {
+		m.coldStart[phase].observe(s.took(phase), nil)
+	}
 }
 
 // serve writes the metrics in the text format, or as OpenMetrics to who asks.

@@ -28,9 +28,10 @@ import (
 func TestMetrics(t *testing.T) {
 	m := newMetrics(&Options{Name: `f"n`, Namespace: "ns"})
 	traced := &span{traceContext: newTraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", true)}
+	begun := time.Now()
 	start := func(ago time.Duration) *invocation { return &invocation{start: time.Now().Add(-ago), span: traced} }
 	m.observe(&invocation{start: time.Now().Add(-time.Hour), cold: true, span: &span{}}, http.StatusOK, nil)
-	m.phase(phaseBoot, 30*time.Millisecond)
+	m.started(&startup{phaseBoot: {begun, begun.Add(30 * time.Millisecond)}})
 	m.observe(start(3*time.Second), http.StatusBadGateway, &httpError{http.StatusBadGateway, codeOutOfMemory, ""})
 	m.observe(start(3*time.Second), http.StatusTeapot, nil)
 	m.observe(start(3*time.Second), http.StatusServiceUnavailable, nil) // as the handler says

@@ -44,7 +44,7 @@ var (
 type pool struct {
 	log   *logger
 	reap  *reaper
-	phase func(which int, took time.Duration) // measures the cold start
+	start func(startup) // is told once how the first worker came up
 
 	// successor takes a worker that has loaded the handler anew, until over is
 	// closed.
@@ -131,8 +131,7 @@ func (p *pool) runOne(ctx context.Context, w *worker) (successor *worker, err er
 		return nil, nil
 	}
 	p.measure.Do(func() {
-		p.phase(phaseBoot, w.greeted.Sub(processStart))
-		p.phase(phaseInit, w.readied.Sub(w.greeted))
+		p.start(startup{phaseBoot: {processStart, w.greeted}, phaseInit: {w.greeted, w.readied}})
 	})
 	p.set(w)
 	defer p.set(nil)

@@ -63,6 +63,7 @@ type Runtime struct {
 
 	arrivals arrivals
 	warm     atomic.Bool // a request has come
+	startup  atomic.Pointer[startup]
 	draining atomic.Bool
 	waiting  atomic.Int64
 	requests atomic.Int64 // all that have come
@@ -99,12 +100,16 @@ func New(o Options) (*Runtime, error) {
 		o.MetricsPath = defaultMetricsPath
 	}
 	r.telemetry, r.tracer = newTelemetry(&o, r.log, r.metrics)
+	r.metrics.off = o.NoMetrics && r.telemetry.measured == nil
 	var err error
 	if r.propagations, err = propagationsOf(os.Getenv("OTEL_PROPAGATORS")); err != nil {
 		r.log.error(err.Error())
 	}
 	r.pool = newPool(&o, r.log)
-	r.pool.phase = r.metrics.phase
+	r.pool.start = func(s startup) {
+		r.metrics.started(&s)
+		r.startup.Store(&s)
+	}
 	r.transport = newTransport()
 	return r, nil
 }

@@ -104,7 +104,8 @@ func TestTelemetry(t *testing.T) {
 			t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "team=a%20b,service.version=7")
 			o := pythonOptions(t, folder(t, map[string]string{"main.py": tellsAll}), "")
 			f := serve(t, &o)
-			const n = 700 // more than a batch
+			const n = 700            // more than a batch
+			const want = 3*n - 1 + 3 // the one that raised has no reply of the handler's; the start has three
 			for range n - 2 {
 				f.send(t, http.MethodPost, "/", `"x"`, plain...)
 			}
@@ -114,11 +115,12 @@ func TestTelemetry(t *testing.T) {
 				t.Error("Run() =", err)
 			}
 			spans, metrics := collector.Await(t, func(spans []*tracepb.Span, metrics map[string]*metricspb.Metric) bool {
-				return len(spans) >= 3*n-1 && metrics != nil // the one that raised has no reply of the handler's
+				return len(spans) >= want && metrics != nil
 			})
-			if len(spans) != 3*n-1 {
-				t.Errorf("%d spans, want %d", len(spans), 3*n-1)
+			if len(spans) != want {
+				t.Errorf("%d spans, want %d", len(spans), want)
 			}
+			checkStart(t, spans, metrics)
 			checkTrace(t, spans, resp, body)
 			checkFailure(t, spans)
 			checkMetrics(t, metrics, n)
@@ -126,6 +128,39 @@ func TestTelemetry(t *testing.T) {
 				t.Errorf("resource = %v", got)
 			}
 		})
+	}
+}
+
+// checkStart looks at the spans of the start: they are part of the first request's trace, and exemplars lead to them.
+func checkStart(t *testing.T, spans []*tracepb.Span, metrics map[string]*metricspb.Metric) {
+	t.Helper()
+	byName, first := map[string]*tracepb.Span{}, (*tracepb.Span)(nil)
+	for _, s := range spans {
+		byName[s.GetName()] = s
+		if otlptest.Attributes(s.GetAttributes())["faas.coldstart"] == "bool_value:true" {
+			first = s
+		}
+	}
+	boot, load, route := byName["boot"], byName["init"], byName["route"]
+	if boot == nil || load == nil || route == nil || first == nil {
+		t.Fatalf("boot = %v, init = %v, route = %v, first request = %v", boot, load, route, first)
+	}
+	for _, s := range []*tracepb.Span{boot, load, route} {
+		if string(s.GetTraceId()) != string(first.GetTraceId()) || string(s.GetParentSpanId()) != string(first.GetSpanId()) {
+			t.Errorf("%v is no part of %v", s, first)
+		}
+	}
+	if boot.GetEndTimeUnixNano() != load.GetStartTimeUnixNano() || load.GetEndTimeUnixNano() <= load.GetStartTimeUnixNano() {
+		t.Errorf("init = %v does not follow boot = %v", load, boot)
+	}
+	// The first request may have come before the handler was loaded: then it need not find its way any more.
+	if end := max(load.GetEndTimeUnixNano(), first.GetStartTimeUnixNano()); load.GetEndTimeUnixNano() != route.GetStartTimeUnixNano() || route.GetEndTimeUnixNano() != end {
+		t.Errorf("route = %v is not what is between init = %v and the first request = %v", route, load, first)
+	}
+	for _, p := range metrics["knative.lambda.function.cold_start.duration"].GetHistogram().GetDataPoints() {
+		if phase := otlptest.Attributes(p.GetAttributes())["phase"]; len(p.GetExemplars()) != 1 || string(p.GetExemplars()[0].GetTraceId()) != string(first.GetTraceId()) {
+			t.Errorf("exemplars of %s = %v, want one of the first request's trace", phase, p.GetExemplars())
+		}
 	}
 }
 

@@ -251,6 +251,13 @@ func (t *tracer) receive(parent traceContext, start time.Time) *span {
 	return s
 }
 
+// beside is a span that began at a time, with the parent of another one. Where that has none, it is its child.
+func (t *tracer) beside(other *span, name string, begin time.Time) *span {
+	s := t.child(other, name)
+	s.recorded.Start, s.recorded.ParentID = begin, cmp.Or(other.recorded.ParentID, other.spanID)
+	return s
+}
+
 // child begins a part of a span.
 func (t *tracer) child(parent *span, name string) *span {
 	if t == nil {
@@ -272,10 +279,15 @@ func (t *tracer) end(s *span, failed error, attributes ...otlp.Attribute) {
 	if s.recorded == nil {
 		return
 	}
-	s.recorded.End = time.Now()
-	s.recorded.Attributes = attributes
 	if failed != nil {
 		s.recorded.Error = failed.Error()
 	}
+	t.endAt(s, time.Now(), attributes...)
+}
+
+// endAt ends a span that is recorded, at a time.
+func (t *tracer) endAt(s *span, at time.Time, attributes ...otlp.Attribute) {
+	s.recorded.End = at
+	s.recorded.Attributes = attributes
 	t.sent(s.recorded)
 }

@@ -69,6 +69,7 @@ var modes = []mode{
 	{"stream", (*bench).stream},
 	{"slow", (*bench).slow},
 	{"proxied", (*bench).proxied},
+	{"overhead", (*bench).overhead},
 }
 
 // bench is one run.
@@ -102,7 +103,7 @@ func run(ctx context.Context) error {
 	b := &bench{}
 	flag.StringVar(&b.dir, "dir", filepath.Join(cache, "knative-lambda", "bench-runtimes"), "where the others are installed")
 	flag.StringVar(&b.languages, "languages", "nodejs,go,python", "which languages")
-	flag.StringVar(&b.modes, "modes", "contract,throughput,boot", "what to do: contract, throughput, boot, soak, terminate, kill, long, stream, slow, proxied")
+	flag.StringVar(&b.modes, "modes", "contract,throughput,boot", "what to do: contract, throughput, boot, soak, terminate, kill, long, stream, slow, proxied, overhead")
 	flag.IntVar(&b.runs, "runs", 5, "how often to measure each runtime, in turns")
 	flag.DurationVar(&b.duration, "duration", 4*time.Second, "how long one measurement of throughput takes")
 	flag.IntVar(&b.connections, "connections", 16, "connections of the client")
@@ -115,7 +116,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&b.ingress, "ingress", "", "host and port of that cluster's ingress")
 	flag.Parse()
 
-	if b.subjects, err = prepare(ctx, b.dir, strings.Split(b.languages, ",")); err != nil {
+	if b.subjects, err = prepare(ctx, b.dir, strings.Split(b.languages, ","), b.modes == "overhead"); err != nil {
 		return err
 	}
 	wanted := strings.Split(b.modes, ",")

@@ -99,8 +99,8 @@ func subjects(root string) []*subject {
 	}
 }
 
-// prepare installs what is to be compared. A runtime that cannot be had is left out, ours excepted.
-func prepare(ctx context.Context, root string, languages []string) ([]*subject, error) {
+// prepare installs what is to be compared, or ours only. A runtime that cannot be had is left out, ours excepted.
+func prepare(ctx context.Context, root string, languages []string, oursOnly bool) ([]*subject, error) {
 	if err := os.MkdirAll(root, 0o750); err != nil {
 		return nil, fmt.Errorf("failed to make folder: %w", err)
 	}
@@ -109,7 +109,7 @@ func prepare(ctx context.Context, root string, languages []string) ([]*subject, 
 	}
 	var ready []*subject
 	for _, s := range subjects(root) {
-		if !slices.Contains(languages, s.language) {
+		if !slices.Contains(languages, s.language) || oursOnly && !s.ours {
 			continue
 		}
 		s.dir = filepath.Join(root, s.folder)
