@@ -25,6 +25,7 @@ import (
 	kubefactory "knative.dev/pkg/client/injection/kube/informers/factory/filtered"
 	"knative.dev/pkg/injection"
 	"knative.dev/pkg/injection/sharedmain"
+	"knative.dev/pkg/logging"
 	"knative.dev/pkg/signals"
 	servingfactory "knative.dev/serving/pkg/client/injection/informers/factory/filtered"
 
@@ -41,6 +42,8 @@ func main() {
 	ctx = servingfactory.WithSelectors(ctx, resources.ManagedSelector)
 	ctx = sharedmain.WithOTelViews(ctx, observability.Views()...)
 
+	logger, _ := logging.NewLogger("", "") // before there is a configured one
+	observability.LogErrors(logger)
 	config := injection.ParseAndGetRESTConfigOrDie()
 	config.Wrap(observability.APITransport)
 	if err := observability.BridgeOpenCensus(); err != nil {

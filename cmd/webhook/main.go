@@ -28,7 +28,6 @@ import (
 	"knative.dev/pkg/injection/sharedmain"
 	"knative.dev/pkg/leaderelection"
 	"knative.dev/pkg/logging"
-	o11yconfigmap "knative.dev/pkg/observability/configmap"
 	"knative.dev/pkg/signals"
 	"knative.dev/pkg/webhook"
 	"knative.dev/pkg/webhook/certificates"
@@ -39,6 +38,7 @@ import (
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 )
 
 var types = map[schema.GroupVersionKind]resourcesemantics.GenericCRD{
@@ -73,11 +73,12 @@ func newConfigValidationController(ctx context.Context, _ configmap.Watcher) *co
 	constructors[config.DeadLettersConfigName] = config.NewDeadLettersFromConfigMap
 	constructors[logging.ConfigMapName()] = logging.NewConfigFromConfigMap
 	constructors[leaderelection.ConfigMapName()] = leaderelection.NewConfigFromConfigMap
-	constructors[o11yconfigmap.Name()] = o11yconfigmap.Parse
 	return configmaps.NewAdmissionController(ctx, "config.webhook.lambda.knative.io", "/config-validation", constructors)
 }
 
 func main() {
+	logger, _ := logging.NewLogger("", "") // before there is a configured one
+	observability.LogErrors(logger)
 	ctx := webhook.WithOptions(signals.NewContext(), webhook.Options{
 		ServiceName: webhook.NameFromEnv(),
 		Port:        webhook.PortFromEnv(8443),

@@ -35,6 +35,7 @@ import (
 	"knative.dev/pkg/system"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 )
 
 const (
@@ -57,6 +58,7 @@ func Main(ctx context.Context) {
 	logger, level := sharedmain.SetupLoggerOrDie(ctx, component)
 	defer func() { _ = logger.Sync() }() // stdout cannot always be synced
 	ctx = logging.WithLogger(ctx, logger)
+	observability.LogErrors(logger)
 
 	pprof := k8sruntime.NewProfilingServer(logger.Named("pprof"))
 	meters, tracers := sharedmain.SetupObservabilityOrDie(ctx, component, logger, pprof)

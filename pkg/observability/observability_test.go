@@ -157,7 +157,9 @@ func recordAll(t *testing.T) {
 	}
 	function := types.NamespacedName{Namespace: "a", Name: "f"}
 	began := time.Now()
-	RecordStart(ctx, function, began, began.Add(time.Second), began.Add(4*time.Second), 2*time.Second)
+	RecordStart(ctx, &Start{
+		Function: function, Pod: "hello-1", Created: began, Scheduled: began.Add(time.Second), Ran: began.Add(4 * time.Second), Pulled: 2 * time.Second,
+	})
 	CountScaleToZero(ctx, function)
 	scaled, err := ObserveScale(func() map[types.NamespacedName]Scale { return map[types.NamespacedName]Scale{function: {3, 2, 7}} })
 	if err != nil {

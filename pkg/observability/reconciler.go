@@ -79,7 +79,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, key string) error {
 	})
 	ctx, span := StartSpan(ctx, "reconcile")
 	defer span.End()
-	ctx = withTraceInLog(ctx)
+	ctx = WithTraceInLog(ctx)
 
 	start := r.clock.Now()
 	err = r.Leader.Reconcile(ctx, key)
@@ -103,7 +103,8 @@ func (r *Reconciler) record(ctx context.Context, span trace.Span, phase string, 
 	reconcileDuration.Record(ctx, took.Seconds(), with(label("phase", phase)))
 }
 
-func withTraceInLog(ctx context.Context) context.Context {
+// WithTraceInLog has the lines that are logged with the context carry the ids of its span.
+func WithTraceInLog(ctx context.Context) context.Context {
 	span := trace.SpanContextFromContext(ctx)
 	if !span.IsValid() {
 		return ctx

@@ -38,23 +38,37 @@ var coldStart = must(meter.Float64Histogram("knative.lambda.function.cold_start.
 	metric.WithDescription("Time that a cold start takes: schedule is until the pod has a node, pull is for its images, create is what else there is until its container runs."),
 	metric.WithExplicitBucketBoundaries(.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30)))
 
-// RecordStart records how long a pod of a function took from its creation to its node, and from there until it ran, of
-// which the pulls of its images took some. It is a trace of its own, with a span for each phase.
-func RecordStart(ctx context.Context, function types.NamespacedName, created, scheduled, ran time.Time, pulled time.Duration) {
-	pulled = min(pulled, ran.Sub(scheduled))
-	ctx, span := StartSpan(ctx, "start", trace.WithTimestamp(created), trace.WithAttributes(
-		AttributeNamespace.String(function.Namespace), AttributeFunction.String(function.Name)))
-	defer span.End(trace.WithTimestamp(ran))
-	begin := created
+// Start is how a pod of a function came to run.
+type Start struct {
+	Function types.NamespacedName
+	Pod      string
+	// Created, Scheduled and Ran are when it was created, had a node, and when the function's container ran. What is heard
+	// of in another order has happened at once.
+	Created, Scheduled, Ran time.Time
+	// Pulled is what the pulls of its images took of the time on the node.
+	Pulled time.Duration
+}
+
+// RecordStart records the phases of a start. It is a trace of its own, with a span for each phase.
+func RecordStart(ctx context.Context, s *Start) {
+	scheduled := s.Scheduled
+	if s.Ran.Before(scheduled) {
+		scheduled = s.Ran
+	}
+	pulled := min(s.Pulled, s.Ran.Sub(scheduled))
+	ctx, span := StartSpan(ctx, "start", trace.WithTimestamp(s.Created), trace.WithAttributes(
+		AttributeNamespace.String(s.Function.Namespace), AttributeFunction.String(s.Function.Name), AttributePod.String(s.Pod)))
+	defer span.End(trace.WithTimestamp(s.Ran))
+	begin := s.Created
 	for _, phase := range []struct {
 		name string
 		took time.Duration
 	}{
-		{phaseSchedule, scheduled.Sub(created)}, {phasePull, pulled}, {phaseCreate, ran.Sub(scheduled) - pulled},
+		{phaseSchedule, scheduled.Sub(s.Created)}, {phasePull, pulled}, {phaseCreate, s.Ran.Sub(scheduled) - pulled},
 	} {
 		inPhase, part := StartSpan(ctx, phase.name, trace.WithTimestamp(begin))
 		coldStart.Record(inPhase, phase.took.Seconds(),
-			labelsOf(function, label("phase", phase.name)))
+			labelsOf(s.Function, label("phase", phase.name)))
 		begin = begin.Add(phase.took)
 		part.End(trace.WithTimestamp(begin))
 	}

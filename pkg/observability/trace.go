@@ -26,6 +26,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	corev1 "k8s.io/api/core/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/controller"
@@ -37,6 +38,8 @@ const (
 	AttributeNamespace = attribute.Key("lambda.namespace")
 	AttributeRuntime   = attribute.Key("lambda.runtime")
 	AttributePhase     = attribute.Key("lambda.phase")
+	// AttributePod is the name of an instance's pod. The instance's own spans have it in their resource.
+	AttributePod = attribute.Key("k8s.pod.name")
 	// AttributeOperation and AttributeOperationName are what the span is of: reconcile, build, deploy, eventing. They are
 	// the same: older queries ask for the second.
 	AttributeOperation     = attribute.Key("operation.type")
@@ -73,9 +76,10 @@ func Phase(ctx context.Context, name string, do func(context.Context) error) err
 	return err
 }
 
-// failed is false for what a reconcile returns to be done again, and for conflicts: somebody else was first.
+// failed is false for what a reconcile returns to be done again, for conflicts, where somebody else was first, and for what
+// is not made because its namespace goes.
 func failed(err error) bool {
-	if err == nil || controller.IsSkipKey(err) || apierrs.IsConflict(err) {
+	if err == nil || controller.IsSkipKey(err) || apierrs.IsConflict(err) || apierrs.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return false
 	}
 	again, _ := controller.IsRequeueKey(err)
@@ -117,4 +121,9 @@ func Resume(ctx context.Context, carried string) context.Context {
 		return ctx
 	}
 	return otel.GetTextMapPropagator().Extract(ctx, carrier)
+}
+
+// LinkTo links the span of the context to what Carry has written: to what it goes on from, and is no part of.
+func LinkTo(ctx context.Context, carried string) {
+	trace.SpanFromContext(ctx).AddLink(trace.LinkFromContext(Resume(context.Background(), carried)))
 }

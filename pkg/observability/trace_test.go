@@ -34,7 +34,9 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+	corev1 "k8s.io/api/core/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"knative.dev/pkg/controller"
@@ -77,6 +79,13 @@ func wantAttributes(t *testing.T, span sdktrace.ReadOnlySpan, want ...attribute.
 	}
 }
 
+// terminating is what the API server answers where something is made in a namespace that is being deleted.
+func terminating() error {
+	err := apierrs.NewForbidden(functionResource, "f", errors.New("because it is being terminated"))
+	err.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+	return err
+}
+
 func TestReconciler(t *testing.T) {
 	for name, tc := range map[string]struct {
 		err    error
@@ -86,6 +95,7 @@ func TestReconciler(t *testing.T) {
 		"success":         {nil, "success", codes.Unset},
 		"again":           {controller.NewRequeueAfter(time.Second), "requeue", codes.Unset},
 		"conflict":        {fmt.Errorf("update: %w", apierrs.NewConflict(functionResource, "f", errors.New("newer"))), "conflict", codes.Unset},
+		"namespace goes":  {fmt.Errorf("create: %w", terminating()), "success", codes.Unset},
 		"error":           {errors.New("broken"), "error", codes.Error},
 		"permanent error": {controller.NewPermanentError(errors.New("broken")), "error", codes.Error},
 	} {
@@ -270,4 +280,27 @@ func FuzzResume(f *testing.F) {
 			t.Errorf("Resume(%q) has a trace that cannot be carried on", carried)
 		}
 	})
+}
+
+func TestLinkTo(t *testing.T) {
+	first, span := StartSpan(t.Context(), "first")
+	span.End()
+	for name, tc := range map[string]struct {
+		carried string
+		links   int
+	}{
+		"what was carried": {Carry(first), 1},
+		"nothing":          {"", 0},
+		"something else":   {`{"traceparent": "no"}`, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, next := StartSpan(t.Context(), "next")
+			LinkTo(ctx, tc.carried)
+			next.End()
+			links := last(t, "next").Links()
+			if len(links) != tc.links || tc.links > 0 && links[0].SpanContext.SpanID() != span.SpanContext().SpanID() {
+				t.Errorf("links = %v, want %d to %v", links, tc.links, span.SpanContext())
+			}
+		})
+	}
 }

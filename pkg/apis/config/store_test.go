@@ -25,6 +25,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	logtesting "knative.dev/pkg/logging/testing"
+	o11yconfigmap "knative.dev/pkg/observability/configmap"
+	"knative.dev/pkg/observability/tracing"
 )
 
 var compareRuntimes = cmp.AllowUnexported(Runtimes{})
@@ -42,7 +44,10 @@ func TestStoreRoundTrip(t *testing.T) {
 	store.OnConfigChanged(build)
 	store.OnConfigChanged(runtimes)
 	store.OnConfigChanged(eventing)
-	if diff := cmp.Diff([]string{BuildConfigName, RuntimesConfigName, EventingConfigName}, stored); diff != "" {
+	store.OnConfigChanged(configMap(o11yconfigmap.Name(), map[string]string{
+		"tracing-protocol": "grpc", "tracing-endpoint": "http://collector:4317", "tracing-sampling-rate": "0.5",
+	}))
+	if diff := cmp.Diff([]string{BuildConfigName, RuntimesConfigName, EventingConfigName, o11yconfigmap.Name()}, stored); diff != "" {
 		t.Error("onAfterStore (-want, +got):", diff)
 	}
 
@@ -58,14 +63,17 @@ func TestStoreRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal("NewEventingFromConfigMap() =", err)
 	}
-	want := &Config{Build: wantBuild, Runtimes: wantRuntimes, Eventing: wantEventing}
+	want := &Config{
+		Build: wantBuild, Runtimes: wantRuntimes, Eventing: wantEventing,
+		Tracing: &tracing.Config{Protocol: tracing.ProtocolGRPC, Endpoint: "http://collector:4317", SamplingRate: 0.5},
+	}
 	if diff := cmp.Diff(want, FromContext(store.ToContext(context.Background())), compareRuntimes); diff != "" {
 		t.Error("Config (-want, +got):", diff)
 	}
 
 	// One reconcile's view is not another's, nor the Store's.
 	changed := store.Load()
-	changed.Build.Registry, changed.Eventing.BrokerName = "changed", "changed"
+	changed.Build.Registry, changed.Eventing.BrokerName, changed.Tracing.Endpoint = "changed", "changed", "changed"
 	delete(changed.Build.Limits, corev1.ResourceCPU)
 	if diff := cmp.Diff(want, store.Load(), compareRuntimes); diff != "" {
 		t.Error("Config after a change of a copy (-want, +got):", diff)
@@ -82,7 +90,7 @@ func TestStoreKeepsTheLastGood(t *testing.T) {
 }
 
 func TestEmptyStoreHasDefaults(t *testing.T) {
-	want := &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: defaultEventing()}
+	want := &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: defaultEventing(), Tracing: defaultTracing()}
 	if diff := cmp.Diff(want, NewStore(logtesting.TestLogger(t)).Load(), compareRuntimes); diff != "" {
 		t.Error("Load() (-want, +got):", diff)
 	}
@@ -90,17 +98,19 @@ func TestEmptyStoreHasDefaults(t *testing.T) {
 
 func TestFromContextOrDefaults(t *testing.T) {
 	build, runtimes, eventing := &Build{Registry: "ghcr.io/acme"}, &Runtimes{}, &Eventing{BrokerName: "ours"}
+	traces := &tracing.Config{Protocol: tracing.ProtocolStdout}
 	for _, tc := range []struct {
 		name       string
 		have, want *Config
 	}{
-		{name: "nothing", want: &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: defaultEventing()}},
-		{name: "build", have: &Config{Build: build}, want: &Config{Build: build, Runtimes: defaultRuntimes(), Eventing: defaultEventing()}},
-		{name: "runtimes", have: &Config{Runtimes: runtimes}, want: &Config{Build: defaultBuild(), Runtimes: runtimes, Eventing: defaultEventing()}},
-		{name: "eventing", have: &Config{Eventing: eventing}, want: &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: eventing}},
+		{name: "nothing", want: &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: defaultEventing(), Tracing: defaultTracing()}},
+		{name: "build", have: &Config{Build: build}, want: &Config{Build: build, Runtimes: defaultRuntimes(), Eventing: defaultEventing(), Tracing: defaultTracing()}},
+		{name: "runtimes", have: &Config{Runtimes: runtimes}, want: &Config{Build: defaultBuild(), Runtimes: runtimes, Eventing: defaultEventing(), Tracing: defaultTracing()}},
+		{name: "eventing", have: &Config{Eventing: eventing}, want: &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: eventing, Tracing: defaultTracing()}},
+		{name: "tracing", have: &Config{Tracing: traces}, want: &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: defaultEventing(), Tracing: traces}},
 		{
-			name: "all", have: &Config{Build: build, Runtimes: runtimes, Eventing: eventing},
-			want: &Config{Build: build, Runtimes: runtimes, Eventing: eventing},
+			name: "all", have: &Config{Build: build, Runtimes: runtimes, Eventing: eventing, Tracing: traces},
+			want: &Config{Build: build, Runtimes: runtimes, Eventing: eventing, Tracing: traces},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -193,9 +193,10 @@ func remove[T object](ctx context.Context, owner Owner, kind string, c client[T]
 	return nil
 }
 
-// refusal tells what another try does not mend from what it may.
+// refusal tells what another try does not mend from what it may, and from what nobody is to mend any more.
 func refusal(kind, name string, err error) error {
-	if apierrs.IsBadRequest(err) || apierrs.IsInvalid(err) || apierrs.IsForbidden(err) {
+	refused := apierrs.IsBadRequest(err) || apierrs.IsInvalid(err) || apierrs.IsForbidden(err)
+	if refused && !apierrs.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return &refusedError{kind: kind, name: name, err: err}
 	}
 	return err

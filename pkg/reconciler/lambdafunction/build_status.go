@@ -26,6 +26,7 @@ import (
 	"knative.dev/pkg/apis"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 )
 
@@ -40,6 +41,9 @@ func (r *Reconciler) propagateTaskRun(ctx context.Context, fn *v1alpha1.LambdaFu
 	succeeded := taskRun.Status.GetCondition(apis.ConditionSucceeded)
 	switch {
 	case succeeded.IsTrue():
+		if before == nil || before.CompletedAt == nil {
+			observability.LinkTo(ctx, taskRun.Annotations[resources.SpanContextAnnotation])
+		}
 		propagateImage(fn, build, taskRun)
 	case succeeded.IsFalse():
 		f := r.failureOf(ctx, before, taskRun)

@@ -42,6 +42,7 @@ import (
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
 	_ "knative.dev/pkg/injection/clients/dynamicclient/fake"
+	o11yconfigmap "knative.dev/pkg/observability/configmap"
 	rtesting "knative.dev/pkg/reconciler/testing"
 	servingclient "knative.dev/serving/pkg/client/injection/client"
 	_ "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler/filtered/fake"
@@ -194,6 +195,14 @@ func TestNewController(t *testing.T) {
 			configMaps.OnChange(&corev1.ConfigMap{
 				ObjectMeta: metav1.ObjectMeta{Name: config.BuildConfigName, Namespace: configMaps.Namespace},
 				Data:       map[string]string{"registry": "registry.example.com"},
+			})
+			return nil
+		},
+	}, {
+		name: "config-observability",
+		change: func() error {
+			configMaps.OnChange(&corev1.ConfigMap{
+				ObjectMeta: metav1.ObjectMeta{Name: o11yconfigmap.Name(), Namespace: configMaps.Namespace},
 			})
 			return nil
 		},

@@ -68,7 +68,7 @@ func (r *Reconciler) reconcileService(ctx context.Context, fn *v1alpha1.LambdaFu
 
 func (r *Reconciler) createService(ctx context.Context, fn *v1alpha1.LambdaFunction, image string) (*servingv1.Service, error) {
 	services, recorder := r.serving.ServingV1().Services(fn.Namespace), controller.GetEventRecorder(ctx)
-	desired := resources.MakeService(fn, image, config.FromContextOrDefaults(ctx).Build)
+	desired := resources.MakeService(fn, image, config.FromContextOrDefaults(ctx))
 	service, err := services.Create(ctx, desired, metav1.CreateOptions{})
 	switch {
 	case apierrs.IsAlreadyExists(err):
@@ -88,7 +88,7 @@ func (r *Reconciler) createService(ctx context.Context, fn *v1alpha1.LambdaFunct
 
 func (r *Reconciler) updateService(ctx context.Context, fn *v1alpha1.LambdaFunction, existing *servingv1.Service, image string) (*servingv1.Service, error) {
 	desired := existing.DeepCopy()
-	resources.ApplyService(desired, fn, image, config.FromContextOrDefaults(ctx).Build)
+	resources.ApplyService(desired, fn, image, config.FromContextOrDefaults(ctx))
 	if equality.Semantic.DeepEqual(desired, existing) {
 		return existing, nil
 	}
@@ -104,7 +104,8 @@ func (r *Reconciler) updateService(ctx context.Context, fn *v1alpha1.LambdaFunct
 
 // markRefused tells the user of what Knative's admission refuses. Another try is of no use before the spec changes.
 func markRefused(fn *v1alpha1.LambdaFunction, err error) error {
-	if apierrs.IsBadRequest(err) || apierrs.IsInvalid(err) || apierrs.IsForbidden(err) {
+	refused := apierrs.IsBadRequest(err) || apierrs.IsInvalid(err) || apierrs.IsForbidden(err)
+	if refused && !apierrs.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		fn.Status.MarkServiceRefused(err.Error())
 	}
 	return err

@@ -23,6 +23,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgotesting "k8s.io/client-go/testing"
@@ -50,12 +51,12 @@ func readyImageRows() rtesting.TableTest {
 	image := WithSource(v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeImage, Image: &v1alpha1.ImageSource{Repository: "ghcr.io/acme/server", Tag: "v1"}})
 	fn := function(image)
 	service := func(changes ...ServiceOption) *servingv1.Service {
-		return Change(resources.MakeService(fn, "ghcr.io/acme/server:v1", cluster.Build), changes...)
+		return Change(resources.MakeService(fn, "ghcr.io/acme/server:v1", cluster), changes...)
 	}
 	// What a function was built with before it got the image.
 	before := function(deployed(WithServiceReady))
 	updated := serviceOf(before, WithServiceReady)
-	resources.ApplyService(updated, fn, "ghcr.io/acme/server:v1", cluster.Build)
+	resources.ApplyService(updated, fn, "ghcr.io/acme/server:v1", cluster)
 	return rtesting.TableTest{{
 		Name:              "ready image",
 		Key:               key,
@@ -117,6 +118,17 @@ func createRows() rtesting.TableTest {
 		WantEvents: []string{
 			warning("CreationFailed", "Failed to create Knative Service %q: inducing failure for create services", "hello"),
 			warning("InternalError", "failed to create Knative Service %q: inducing failure for create services", "hello"),
+		},
+		WantStatusUpdates: statusUpdate(function(built, WithDeploying, summarized)),
+	}, {
+		Name:         "in a namespace that is being deleted",
+		Key:          key,
+		Objects:      []runtime.Object{fn},
+		WithReactors: []clientgotesting.ReactionFunc{refuse("create", "services", terminating())},
+		WantErr:      true, // one that says to leave it
+		WantCreates:  creates,
+		WantEvents: []string{
+			warning("CreationFailed", "Failed to create Knative Service %q: %v", "hello", terminating()),
 		},
 		WantStatusUpdates: statusUpdate(function(built, WithDeploying, summarized)),
 	}, {
@@ -338,4 +350,11 @@ func serviceRows() rtesting.TableTest {
 		},
 		WantStatusUpdates: statusUpdate(function(deployed(WithServiceReady))),
 	})
+}
+
+// terminating is what the API server answers where something is made in a namespace that is being deleted.
+func terminating() error {
+	err := apierrs.NewForbidden(schema.GroupResource{Resource: "services"}, "hello", errors.New("because it is being terminated"))
+	err.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+	return err
 }

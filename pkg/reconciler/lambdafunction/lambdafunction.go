@@ -26,9 +26,12 @@ import (
 
 	tektonclientset "github.com/tektoncd/pipeline/pkg/client/clientset/versioned"
 	tektonlisters "github.com/tektoncd/pipeline/pkg/client/listers/pipeline/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
 	corev1listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/utils/clock"
+	"knative.dev/pkg/controller"
 	"knative.dev/pkg/reconciler"
 	servingclientset "knative.dev/serving/pkg/client/clientset/versioned"
 	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
@@ -74,7 +77,7 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, fn *v1alpha1.LambdaFunct
 	defer fn.Status.Summarize()
 
 	var image string
-	return errors.Join(
+	err := errors.Join(
 		observability.Phase(ctx, "image", func(ctx context.Context) (err error) {
 			image, err = r.reconcileImage(ctx, fn)
 			return err
@@ -82,6 +85,11 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, fn *v1alpha1.LambdaFunct
 		observability.Phase(ctx, "deploy", func(ctx context.Context) error { return r.reconcileService(ctx, fn, image) }),
 		observability.Phase(ctx, "eventing", func(ctx context.Context) error { return r.reconcileEventing(ctx, fn) }),
 	)
+	if apierrs.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		// The function goes with its namespace, in which nothing can be made any more.
+		return controller.NewSkipKey(fn.Namespace + "/" + fn.Name)
+	}
+	return err
 }
 
 // reconcileImage returns the image of the present spec, or "" as long as there is none.

@@ -137,7 +137,7 @@ func taskRunOf(fn *v1alpha1.LambdaFunction, changes ...TaskRunOption) *tektonv1.
 
 // serviceOf is the Knative Service that has the image of the function's spec.
 func serviceOf(fn *v1alpha1.LambdaFunction, changes ...ServiceOption) *servingv1.Service {
-	return Change(resources.MakeService(defaulted(fn), imageOf(fn), cluster.Build), changes...)
+	return Change(resources.MakeService(defaulted(fn), imageOf(fn), cluster), changes...)
 }
 
 // taskRunName is the name of the TaskRun of the function's spec, and of its plan.

@@ -26,6 +26,7 @@ import (
 	taskruninformer "github.com/tektoncd/pipeline/pkg/client/injection/informers/pipeline/v1/taskrun/filtered"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -82,7 +83,7 @@ func observe(ctx context.Context, cmw configmap.Watcher, impl *controller.Impl, 
 		return observability.Object{Phase: string(phaseOf(fn)), Runtime: string(fn.Spec.Runtime.Language)}
 	})
 	observability.CountFromZero(phases)
-	t := &transitions{leads: leader.IsLeaderFor, functions: functions.Lister()}
+	t := &transitions{leads: leader.IsLeaderFor, functions: functions.Lister(), logger: logging.FromContext(ctx)}
 	functions.Informer().AddEventHandler(updates(t.functionChanged))
 	taskRuns.Informer().AddEventHandler(updates(t.taskRunChanged))
 	services.Informer().AddEventHandler(updates(t.serviceChanged))
@@ -103,7 +104,10 @@ func observePods(ctx context.Context, cmw configmap.Watcher, leads leadership) {
 	pods := podinformer.Get(ctx, resources.ManagedSelector).Informer()
 	begun := newStarts(leads, clock.RealClock{})
 	pods.AddEventHandler(begun.handler())
-	watchPulls(ctx, kubeclient.Get(ctx), begun.pulled)
+	// Of each there are as many as containers that start.
+	for _, reason := range []string{eventPulled, eventStarted} {
+		watchEvents(ctx, kubeclient.Get(ctx), reason, begun.said)
+	}
 
 	used := newUsages(leads, lambdafunctioninformer.Get(ctx).Lister(), clock.RealClock{})
 	pods.AddEventHandler(used.handler())
@@ -147,6 +151,7 @@ func instances(seen func(*corev1.Pod), gone func(types.UID)) cache.ResourceEvent
 type transitions struct {
 	leads     leadership
 	functions lambdalisters.LambdaFunctionLister
+	logger    *zap.SugaredLogger
 }
 
 // updates calls changed with each object that is another than before. A resync is no change.
@@ -247,11 +252,23 @@ func (t *transitions) buildEnded(ctx context.Context, key types.NamespacedName, 
 	}
 	observability.CountBuild(ctx, status)
 	observability.RecordBuild(ctx, runtime, result, end.Sub(begin))
+	t.logBuild(ctx, key, taskRun, end.Sub(begin))
 	for i := range taskRun.Status.Steps {
 		if step := &taskRun.Status.Steps[i]; step.Name == resources.StepFetch && step.Terminated != nil {
 			observability.CountParsed(ctx, step.Terminated.ExitCode == 0)
 		}
 	}
+}
+
+// logBuild is for who looks for builds that failed, or took long, in the logs.
+func (t *transitions) logBuild(ctx context.Context, key types.NamespacedName, taskRun *tektonv1.TaskRun, took time.Duration) {
+	ctx = observability.WithTraceInLog(logging.WithLogger(ctx, t.logger))
+	logger := logging.FromContext(ctx).With("function", key.Name, "namespace", key.Namespace, "taskrun", taskRun.Name, "duration", took)
+	if succeeded := taskRun.Status.GetCondition(apis.ConditionSucceeded); succeeded.IsFalse() {
+		logger.Warnw("The build failed", "reason", succeeded.GetReason(), "cause", succeeded.GetMessage())
+		return
+	}
+	logger.Info("The build is complete")
 }
 
 func endOf(taskRun *tektonv1.TaskRun) observability.BuildStatus {

@@ -34,6 +34,9 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -106,7 +109,7 @@ func ledHere(key types.NamespacedName) bool { return key.Namespace == "default" 
 
 func newTransitions(objects ...runtime.Object) *transitions {
 	listers := NewListers(objects)
-	return &transitions{leads: ledHere, functions: listers.LambdaFunctionLister()}
+	return &transitions{leads: ledHere, functions: listers.LambdaFunctionLister(), logger: zap.NewNop().Sugar()}
 }
 
 func TestFunctionTransitions(t *testing.T) {
@@ -184,6 +187,24 @@ func TestServiceTransitions(t *testing.T) {
 	}
 }
 
+// wantBuildLog looks for the line that leads from a build that ended to its trace.
+func wantBuildLog(t *testing.T, logged *observer.ObservedLogs, span sdktrace.ReadOnlySpan, status codes.Code) {
+	t.Helper()
+	if logged.Len() != 1 {
+		t.Fatalf("%d lines, want one of the build", logged.Len())
+	}
+	line := logged.All()[0]
+	message, level := "The build is complete", zapcore.InfoLevel
+	if status == codes.Error {
+		message, level = "The build failed", zapcore.WarnLevel
+	}
+	fields := line.ContextMap()
+	if line.Message != message || line.Level != level || fields["function"] != "hello" || fields["namespace"] != "default" ||
+		fields["duration"] != 60*time.Second || fields["trace_id"] != span.SpanContext().TraceID().String() {
+		t.Errorf("logged %v %q %v, want %v %q of the build", line.Level, line.Message, fields, level, message)
+	}
+}
+
 func TestBuildTransitions(t *testing.T) {
 	fn := defaulted(function())
 	fetched := func(exitCode int32) TaskRunOption { return WithTaskRunStep(resources.StepFetch, exitCode) }
@@ -242,7 +263,10 @@ func TestBuildTransitions(t *testing.T) {
 			is.Annotations[resources.SpanContextAnnotation] = observability.Carry(ctx)
 
 			before, spansBefore := measure(t), len(spans.Ended())
-			updates(newTransitions(fn).taskRunChanged).OnUpdate(was, is)
+			core, logged := observer.New(zapcore.InfoLevel)
+			transitions := newTransitions(fn)
+			transitions.logger = zap.New(core).Sugar()
+			updates(transitions.taskRunChanged).OnUpdate(was, is)
 			if diff := cmp.Diff(tc.want, measure(t).less(before)); diff != "" {
 				t.Error("measured (-want, +got):", diff)
 			}
@@ -257,6 +281,7 @@ func TestBuildTransitions(t *testing.T) {
 				t.Fatalf("%d spans, want one of the build", len(made))
 			}
 			span := made[0]
+			wantBuildLog(t, logged, span, tc.status)
 			if span.Name() != "build" || span.Parent().SpanID() != reconcile.SpanContext().SpanID() || span.Status().Code != tc.status {
 				t.Errorf("span %q of %v with status %v, want that of the build, part of the reconcile that began it, with %v",
 					span.Name(), span.Parent(), span.Status(), tc.status)

@@ -19,6 +19,7 @@ package lambdafunction
 import (
 	"context"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,8 +49,11 @@ type starts struct {
 
 // pendingStart is of a pod whose function does not run yet.
 type pendingStart struct {
-	created, scheduled time.Time     // scheduled is zero before it is
-	pulled             time.Duration // what the pulls of its images took
+	function types.NamespacedName
+	pod      string
+
+	created, scheduled, ran time.Time     // the last two are zero before it is and does
+	pulled                  time.Duration // what the pulls of its images took
 }
 
 // fresh is how old a pod may be that is seen for the first time: what happened to an older one was missed.
@@ -78,16 +82,27 @@ func (s *starts) seen(pod *corev1.Pod) {
 		if now.Sub(pod.CreationTimestamp.Time) > fresh || runs(pod) || podConditionOf(pod, corev1.PodScheduled).Status == corev1.ConditionTrue {
 			return
 		}
-		start = &pendingStart{created: now}
+		start = &pendingStart{function: labelledFunction(pod), pod: pod.Name, created: now}
 		s.pending[pod.UID] = start
 	}
 	if start.scheduled.IsZero() && podConditionOf(pod, corev1.PodScheduled).Status == corev1.ConditionTrue {
 		start.scheduled = now
 	}
-	if !start.scheduled.IsZero() && runs(pod) {
-		delete(s.pending, pod.UID)
-		observability.RecordStart(context.Background(), labelledFunction(pod), start.created, start.scheduled, now, start.pulled)
+	if start.ran.IsZero() && runs(pod) {
+		start.ran = now
 	}
+	s.settle(pod.UID, start)
+}
+
+// settle records a start of which all is known.
+func (s *starts) settle(uid types.UID, start *pendingStart) {
+	if start.scheduled.IsZero() || start.ran.IsZero() {
+		return
+	}
+	delete(s.pending, uid)
+	observability.RecordStart(context.Background(), &observability.Start{
+		Function: start.function, Pod: start.pod, Created: start.created, Scheduled: start.scheduled, Ran: start.ran, Pulled: start.pulled,
+	})
 }
 
 // runs is true once the function's own container does.
@@ -109,7 +124,36 @@ func (s *starts) forget(uid types.UID) {
 // pullTook finds how long a pull was in what the kubelet says of it. It says nothing where the image was there.
 var pullTook = regexp.MustCompile(`^Successfully pulled image .* in ([0-9.a-zµ]+) \(`)
 
-// pulled takes what the kubelet says when it has an image.
+// The reasons of what the kubelet says when it has an image, and when a container runs.
+const (
+	eventPulled  = "Pulled"
+	eventStarted = "Started"
+)
+
+// said takes what the kubelet says of a pod.
+func (s *starts) said(event *corev1.Event) {
+	switch event.Reason {
+	case eventPulled:
+		s.pulled(event)
+	case eventStarted:
+		s.started(event)
+	}
+}
+
+// started takes that a container runs. In the status of its pod it is found up to a second later: the kubelet looks as often.
+func (s *starts) started(event *corev1.Event) {
+	container, ok := strings.CutPrefix(event.InvolvedObject.FieldPath, "spec.containers{")
+	if !ok || container == queueProxy+"}" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if start := s.pending[event.InvolvedObject.UID]; start != nil && start.ran.IsZero() {
+		start.ran = s.clock.Now()
+		s.settle(event.InvolvedObject.UID, start)
+	}
+}
+
 func (s *starts) pulled(event *corev1.Event) {
 	found := pullTook.FindStringSubmatch(event.Message)
 	if found == nil {
@@ -126,9 +170,9 @@ func (s *starts) pulled(event *corev1.Event) {
 	}
 }
 
-// watchPulls tells of all pulls in the cluster, of which there are as many as containers that start, until ctx is done.
-func watchPulls(ctx context.Context, kube kubernetes.Interface, pulled func(*corev1.Event)) {
-	selector := fields.Set{"reason": "Pulled", "involvedObject.kind": "Pod"}.String()
+// watchEvents tells of the events of a reason that the cluster's pods have, until ctx is done.
+func watchEvents(ctx context.Context, kube kubernetes.Interface, reason string, said func(*corev1.Event)) {
+	selector := fields.Set{"reason": reason, "involvedObject.kind": "Pod"}.String()
 	events := kube.CoreV1().Events(metav1.NamespaceAll)
 	_, informer := cache.NewInformerWithOptions(cache.InformerOptions{
 		ListerWatcher: &cache.ListWatch{
@@ -144,7 +188,7 @@ func watchPulls(ctx context.Context, kube kubernetes.Interface, pulled func(*cor
 		ObjectType: &corev1.Event{},
 		Handler: cache.ResourceEventHandlerFuncs{AddFunc: func(object any) {
 			if event, ok := object.(*corev1.Event); ok {
-				pulled(event)
+				said(event)
 			}
 		}},
 		// Nobody asks for them again: their names do.
@@ -152,7 +196,8 @@ func watchPulls(ctx context.Context, kube kubernetes.Interface, pulled func(*cor
 			if event, ok := object.(*corev1.Event); ok {
 				return &corev1.Event{
 					ObjectMeta:     metav1.ObjectMeta{Name: event.Name, Namespace: event.Namespace, ResourceVersion: event.ResourceVersion},
-					InvolvedObject: corev1.ObjectReference{UID: event.InvolvedObject.UID}, Message: event.Message,
+					InvolvedObject: corev1.ObjectReference{UID: event.InvolvedObject.UID, FieldPath: event.InvolvedObject.FieldPath},
+					Reason:         event.Reason, Message: event.Message,
 				}, nil
 			}
 			return object, nil

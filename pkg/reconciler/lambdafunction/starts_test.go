@@ -37,6 +37,7 @@ type startStep struct {
 	after           int
 	scheduled, runs bool
 	pulled          string // said by the kubelet, before this
+	started         string // the container that the kubelet says of that it runs, after this
 	deleted         bool
 }
 
@@ -72,6 +73,21 @@ func TestStarts(t *testing.T) {
 			steps: []startStep{{}, {after: 10, scheduled: true}, {after: 500, scheduled: true, runs: true, pulled: `Successfully pulled image "a" in 1.5.2s (2s)`}},
 			want:  measures{phase + "schedule}": .01, phase + "create}": .5},
 		},
+		"the kubelet says that it runs": {
+			steps: []startStep{
+				{},
+				{after: 10, scheduled: true},
+				{after: 100, scheduled: true, started: "containers{queue-proxy}"},
+				{after: 0, scheduled: true, started: "initContainers{prepare}"},
+				{after: 200, scheduled: true, started: "containers{user-container}"},
+				{after: 900, scheduled: true, runs: true},
+			},
+			want: measures{phase + "schedule}": .01, phase + "create}": .3},
+		},
+		"the kubelet is heard of before the scheduler": {
+			steps: []startStep{{}, {after: 100, started: "containers{user-container}"}, {after: 10, scheduled: true}},
+			want:  measures{phase + "schedule}": .1},
+		},
 		"seen late":                {age: time.Minute, steps: []startStep{{}, {after: 10, scheduled: true}, {after: 500, scheduled: true, runs: true}}},
 		"seen when it has a node":  {steps: []startStep{{scheduled: true}, {after: 500, scheduled: true, runs: true}}},
 		"gone before it runs":      {steps: []startStep{{}, {after: 10, scheduled: true}, {after: 10, deleted: true}}},
@@ -105,8 +121,8 @@ func TestStarts(t *testing.T) {
 						corev1.ContainerStatus{Name: "user-container", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}})
 				}
 				if step.pulled != "" {
-					s.pulled(&corev1.Event{InvolvedObject: corev1.ObjectReference{UID: "another"}, Message: step.pulled})
-					s.pulled(&corev1.Event{InvolvedObject: corev1.ObjectReference{UID: pod.UID}, Message: step.pulled})
+					s.said(&corev1.Event{Reason: eventPulled, InvolvedObject: corev1.ObjectReference{UID: "another"}, Message: step.pulled})
+					s.said(&corev1.Event{Reason: eventPulled, InvolvedObject: corev1.ObjectReference{UID: pod.UID}, Message: step.pulled})
 				}
 				switch {
 				case step.deleted:
@@ -115,6 +131,11 @@ func TestStarts(t *testing.T) {
 					handler.OnAdd(pod, false)
 				default:
 					handler.OnUpdate(pod, pod)
+				}
+				if step.started != "" {
+					path := "spec." + step.started
+					s.said(&corev1.Event{Reason: eventStarted, InvolvedObject: corev1.ObjectReference{UID: "another", FieldPath: path}})
+					s.said(&corev1.Event{Reason: eventStarted, InvolvedObject: corev1.ObjectReference{UID: pod.UID, FieldPath: path}})
 				}
 			}
 			if diff := cmp.Diff(tc.want, measure(t).less(before), cmpopts.EquateEmpty(), cmpopts.EquateApprox(0, 1e-6)); diff != "" {
@@ -127,11 +148,11 @@ func TestStarts(t *testing.T) {
 	}
 }
 
-// TestWatchPulls hears of a pull that happens later.
-func TestWatchPulls(t *testing.T) {
+// TestWatchEvents hears of an event that happens later.
+func TestWatchEvents(t *testing.T) {
 	kube := fake.NewSimpleClientset()
 	heard := make(chan *corev1.Event, 1)
-	watchPulls(t.Context(), kube, func(event *corev1.Event) { heard <- event })
+	watchEvents(t.Context(), kube, eventPulled, func(event *corev1.Event) { heard <- event })
 	said := &corev1.Event{
 		ObjectMeta: metav1.ObjectMeta{Name: "e", Namespace: "a"}, Reason: "Pulled",
 		InvolvedObject: corev1.ObjectReference{Kind: "Pod", UID: "p"}, Message: "Successfully pulled",

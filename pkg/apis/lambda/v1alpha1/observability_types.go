@@ -44,12 +44,13 @@ type TracingSpec struct {
 	Enabled *bool `json:"enabled,omitempty"`
 
 	// samplingRate is the share of calls that are traced, a number from 0 to 1 in quotes. A call that is part of a trace
-	// is traced where its caller is. Default 1.
+	// is traced where its caller is. Default: tracing-sampling-rate of ConfigMap config-observability where the endpoint is
+	// that one's, 1 otherwise.
 	// +optional
 	SamplingRate string `json:"samplingRate,omitempty"`
 
 	// endpoint of a collector that takes OTLP, host:port: gRPC at port 4317, http/protobuf at others. Metrics are sent
-	// there, too. Without one nothing is sent.
+	// there, too. Default: tracing-endpoint of ConfigMap config-observability.
 	// +optional
 	Endpoint string `json:"endpoint,omitempty"`
 

@@ -359,7 +359,7 @@ func TestLabels(t *testing.T) {
 	if err != nil {
 		t.Fatal("Parse() =", err)
 	}
-	service := resources.MakeService(fn, image, cfg.Build)
+	service := resources.MakeService(fn, image, cfg)
 	for kind, set := range map[string]map[string]string{
 		"ConfigMap":       cm.Labels,
 		"TaskRun":         resources.MakeTaskRun(fn, build, cfg.Build).Labels,

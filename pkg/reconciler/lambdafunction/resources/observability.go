@@ -24,6 +24,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"knative.dev/pkg/observability/tracing"
 	"knative.dev/pkg/ptr"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -42,13 +43,13 @@ var propagators = map[string]string{"w3c": "tracecontext,baggage", "b3": "b3", "
 
 // observabilityEnv is what the runtime, or an OpenTelemetry SDK in a ready image, goes by. A function that says nothing
 // gets nothing: its Revision stays the same.
-func observabilityEnv(o *v1alpha1.ObservabilitySpec) []corev1.EnvVar {
+func observabilityEnv(o *v1alpha1.ObservabilitySpec, traces *tracing.Config) []corev1.EnvVar {
 	if o == nil {
 		return nil
 	}
 	var env []corev1.EnvVar
 	if o.Tracing != nil {
-		env = append(env, tracingEnv(o.Tracing)...)
+		env = append(env, tracingEnv(o.Tracing, traces)...)
 	}
 	if o.Metrics != nil {
 		env = append(env, metricsEnv(o.Metrics)...)
@@ -62,8 +63,12 @@ func observabilityEnv(o *v1alpha1.ObservabilitySpec) []corev1.EnvVar {
 	return env
 }
 
-func tracingEnv(t *v1alpha1.TracingSpec) []corev1.EnvVar {
+// tracingEnv is for a function that wants traces. What it does not say is as it is in the cluster.
+func tracingEnv(t *v1alpha1.TracingSpec, cluster *tracing.Config) []corev1.EnvVar {
 	var env []corev1.EnvVar
+	if t.Endpoint == "" && !isFalse(t.Enabled) {
+		env = append(env, clusterTracingEnv(cluster)...)
+	}
 	if isFalse(t.Enabled) {
 		env = append(env, corev1.EnvVar{Name: "OTEL_TRACES_EXPORTER", Value: "none"})
 	}
@@ -89,6 +94,28 @@ func tracingEnv(t *v1alpha1.TracingSpec) []corev1.EnvVar {
 		env = append(env, corev1.EnvVar{Name: "OTEL_RESOURCE_ATTRIBUTES", Value: pairs(t.ResourceAttributes)})
 	}
 	return env
+}
+
+// clusterTracingEnv sends traces to where those of the operator go. A sampling rate of the function's own wins.
+func clusterTracingEnv(t *tracing.Config) []corev1.EnvVar {
+	if t.Protocol != tracing.ProtocolGRPC && t.Protocol != tracing.ProtocolHTTPProtobuf {
+		return nil
+	}
+	// Variables that are for all signals are those that people set themselves. With them the path is a signal's own, which
+	// Knative has in the address.
+	signal, endpoint := "", t.Endpoint
+	if t.Protocol == tracing.ProtocolHTTPProtobuf {
+		var usual bool
+		if endpoint, usual = strings.CutSuffix(endpoint, "/v1/traces"); !usual {
+			signal = "TRACES_"
+		}
+	}
+	return []corev1.EnvVar{
+		{Name: "OTEL_EXPORTER_OTLP_" + signal + "ENDPOINT", Value: endpoint},
+		{Name: "OTEL_EXPORTER_OTLP_" + signal + "PROTOCOL", Value: t.Protocol},
+		{Name: "OTEL_TRACES_SAMPLER", Value: "parentbased_traceidratio"},
+		{Name: "OTEL_TRACES_SAMPLER_ARG", Value: strconv.FormatFloat(t.SamplingRate, 'f', -1, 64)},
+	}
 }
 
 func metricsEnv(m *v1alpha1.MetricsSpec) []corev1.EnvVar {

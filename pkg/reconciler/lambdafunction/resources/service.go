@@ -26,6 +26,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/kmeta"
+	"knative.dev/pkg/observability/tracing"
 	"knative.dev/pkg/ptr"
 	"knative.dev/serving/pkg/apis/autoscaling"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
@@ -45,7 +46,7 @@ const appLabelKey = "app"
 func appOf(fn *v1alpha1.LambdaFunction) string { return kmeta.ChildName("lambda-"+fn.Name, "") }
 
 // MakeService makes the Knative Service that serves the image.
-func MakeService(fn *v1alpha1.LambdaFunction, image string, cfg *config.Build) *servingv1.Service {
+func MakeService(fn *v1alpha1.LambdaFunction, image string, cfg *config.Config) *servingv1.Service {
 	service := &servingv1.Service{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:            names.Service(fn),
@@ -60,7 +61,7 @@ func MakeService(fn *v1alpha1.LambdaFunction, image string, cfg *config.Build) *
 // ApplyService sets the fields of the Knative Service that are the function's. All others stay as they are: what
 // Knative's own defaults put there, spec.traffic as a progressive delivery set it, and labels, annotations, volumes
 // and containers of others.
-func ApplyService(service *servingv1.Service, fn *v1alpha1.LambdaFunction, image string, cfg *config.Build) {
+func ApplyService(service *servingv1.Service, fn *v1alpha1.LambdaFunction, image string, cfg *config.Config) {
 	service.Labels = merge(service.Labels, FunctionLabels(fn))
 	template := &service.Spec.Template
 	template.Labels = merge(merge(template.Labels, FunctionLabels(fn)), map[string]string{appLabelKey: appOf(fn)})
@@ -77,17 +78,17 @@ func ApplyService(service *servingv1.Service, fn *v1alpha1.LambdaFunction, image
 	if fn.Spec.ServiceAccountName == "" {
 		spec.AutomountServiceAccountToken = ptr.Bool(false)
 	}
-	spec.ImagePullSecrets = pullSecrets(fn, cfg)
+	spec.ImagePullSecrets = pullSecrets(fn, cfg.Build)
 	if len(spec.Containers) == 0 {
 		spec.Containers = []corev1.Container{{}}
 	}
-	applyContainer(&spec.Containers[0], fn, image)
+	applyContainer(&spec.Containers[0], fn, image, cfg.Tracing)
 }
 
-func applyContainer(c *corev1.Container, fn *v1alpha1.LambdaFunction, image string) {
+func applyContainer(c *corev1.Container, fn *v1alpha1.LambdaFunction, image string, traces *tracing.Config) {
 	c.Image = image
 	c.ImagePullPolicy = fn.Spec.ImagePullPolicy
-	c.Env = append(injectedEnv(fn), fn.Spec.Env...)
+	c.Env = append(injectedEnv(fn, traces), fn.Spec.Env...)
 	c.EnvFrom = fn.Spec.EnvFrom
 	// Other resources, such as ephemeral storage, are the cluster's defaults.
 	c.Resources.Requests = mergeResources(c.Resources.Requests, fn.Spec.Resources.Requests)
@@ -149,7 +150,7 @@ func scalingAnnotations(s *v1alpha1.ScalingSpec) map[string]string {
 }
 
 // injectedEnv is what the runtime reads. The user's variables of the same name win.
-func injectedEnv(fn *v1alpha1.LambdaFunction) []corev1.EnvVar {
+func injectedEnv(fn *v1alpha1.LambdaFunction, traces *tracing.Config) []corev1.EnvVar {
 	env := []corev1.EnvVar{
 		{Name: "HANDLER", Value: fn.Spec.Runtime.Handler},
 		{Name: "FUNCTION_NAME", Value: fn.Name},
@@ -159,7 +160,7 @@ func injectedEnv(fn *v1alpha1.LambdaFunction) []corev1.EnvVar {
 		{Name: "LAMBDA_CONCURRENCY", Value: strconv.FormatInt(*fn.Spec.Scaling.ContainerConcurrency, 10)},
 	}
 	seen := map[string]bool{}
-	env = append(env, observabilityEnv(fn.Spec.Observability)...)
+	env = append(env, observabilityEnv(fn.Spec.Observability, traces)...)
 	slices.Reverse(env) // of two that say the same the last one counts
 	env = slices.DeleteFunc(env, func(injected corev1.EnvVar) bool {
 		again := seen[injected.Name]

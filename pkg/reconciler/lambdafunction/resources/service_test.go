@@ -26,6 +26,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
+	"knative.dev/pkg/observability/tracing"
 	"knative.dev/pkg/ptr"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
@@ -39,6 +40,7 @@ func TestMakeService(t *testing.T) {
 		golden  string
 		options []FunctionOption
 		build   map[string]string
+		tracing tracing.Config
 	}{{
 		golden: "service",
 	}, {
@@ -75,10 +77,30 @@ func TestMakeService(t *testing.T) {
 			Metrics: &v1alpha1.MetricsSpec{Enabled: ptr.Bool(false)},
 			Logfire: &v1alpha1.LogfireSpec{Enabled: ptr.Bool(false), DirectExport: ptr.Bool(true)},
 		})},
+	}, {
+		golden:  "service-observability-cluster",
+		options: []FunctionOption{WithObservability(v1alpha1.ObservabilitySpec{Tracing: &v1alpha1.TracingSpec{}})},
+		tracing: alloy,
+	}, {
+		golden:  "service-observability-cluster-http",
+		options: []FunctionOption{WithObservability(v1alpha1.ObservabilitySpec{Tracing: &v1alpha1.TracingSpec{SamplingRate: "0.25"}})},
+		tracing: tracing.Config{Protocol: tracing.ProtocolHTTPProtobuf, Endpoint: "http://alloy.observability.svc:4318/v1/traces", SamplingRate: 1},
+	}, {
+		golden:  "service-observability-cluster-path",
+		options: []FunctionOption{WithObservability(v1alpha1.ObservabilitySpec{Tracing: &v1alpha1.TracingSpec{}})},
+		tracing: tracing.Config{Protocol: tracing.ProtocolHTTPProtobuf, Endpoint: "https://traces.example.com/of/us", SamplingRate: 1},
+	}, {
+		golden:  "service-observability-cluster-off",
+		options: []FunctionOption{WithObservability(v1alpha1.ObservabilitySpec{Tracing: &v1alpha1.TracingSpec{Enabled: ptr.Bool(false)}})},
+		tracing: alloy,
 	}} {
 		t.Run(tc.golden, func(t *testing.T) {
 			fn := LambdaFunction("hello", "default", tc.options...)
-			service := resources.MakeService(fn, image, newConfig(t, tc.build).Build)
+			cfg := newConfig(t, tc.build)
+			if tc.tracing.Protocol != "" {
+				cfg.Tracing = &tc.tracing
+			}
+			service := resources.MakeService(fn, image, cfg)
 			checkGolden(t, tc.golden, service)
 			admitted := service.DeepCopy()
 			admitted.SetDefaults(t.Context())
@@ -88,6 +110,9 @@ func TestMakeService(t *testing.T) {
 		})
 	}
 }
+
+// alloy is a collector that the cluster's administrator has named.
+var alloy = tracing.Config{Protocol: tracing.ProtocolGRPC, Endpoint: "http://alloy.observability.svc:4317", SamplingRate: 0.5}
 
 // observability has every setting.
 var observability = v1alpha1.ObservabilitySpec{
@@ -113,7 +138,7 @@ var readyImage = v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeImage, Image: &v1a
 
 // TestServiceChangesItsSource holds that nothing of one kind of source stays with the other.
 func TestServiceChangesItsSource(t *testing.T) {
-	cfg := newConfig(t, nil).Build
+	cfg := newConfig(t, nil)
 	built, ready := LambdaFunction("hello", "default"), LambdaFunction("hello", "default", WithSource(readyImage))
 	service := resources.MakeService(built, image, cfg)
 	resources.ApplyService(service, ready, "ghcr.io/acme/server:v1", cfg)
@@ -147,7 +172,7 @@ func TestPullSecrets(t *testing.T) {
 		if tc.want != "" {
 			want = []corev1.LocalObjectReference{{Name: tc.want}}
 		}
-		got := resources.MakeService(fn, image, cfg.Build).Spec.Template.Spec.ImagePullSecrets
+		got := resources.MakeService(fn, image, cfg).Spec.Template.Spec.ImagePullSecrets
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want, +got) = %s", name, diff)
 		}
@@ -157,7 +182,7 @@ func TestPullSecrets(t *testing.T) {
 func TestUsersEnvWins(t *testing.T) {
 	injected := []string{"HANDLER", "FUNCTION_NAME", "FUNCTION_NAMESPACE", "TIMEOUT_SECONDS", "LAMBDA_RESPONSE", "LAMBDA_CONCURRENCY"}
 	for _, name := range injected {
-		service := resources.MakeService(LambdaFunction("hello", "default", WithEnv(name, "mine")), image, newConfig(t, nil).Build)
+		service := resources.MakeService(LambdaFunction("hello", "default", WithEnv(name, "mine")), image, newConfig(t, nil))
 		env := service.Spec.Template.Spec.Containers[0].Env
 		if len(env) != len(injected) {
 			t.Errorf("with %s set by the user: %v", name, env)
@@ -204,9 +229,9 @@ func TestApplyServiceKeepsWhatIsForeign(t *testing.T) {
 	fn, cfg := LambdaFunction("hello", "default"), newConfig(t, nil)
 	for name, change := range foreign {
 		t.Run(name, func(t *testing.T) {
-			want := Change(resources.MakeService(fn, image, cfg.Build), change)
+			want := Change(resources.MakeService(fn, image, cfg), change)
 			got := want.DeepCopy()
-			resources.ApplyService(got, fn, image, cfg.Build)
+			resources.ApplyService(got, fn, image, cfg)
 			if !equality.Semantic.DeepEqual(want, got) {
 				t.Error("ApplyService() (-want, +got):", cmp.Diff(want, got))
 			}
@@ -243,11 +268,11 @@ var drifts = map[string]func(*servingv1.Service){
 
 func TestApplyServiceRepairsDrift(t *testing.T) {
 	fn, cfg := LambdaFunction("hello", "default"), newConfig(t, nil)
-	want := resources.MakeService(fn, image, cfg.Build)
+	want := resources.MakeService(fn, image, cfg)
 	for name, drift := range drifts {
 		t.Run(name, func(t *testing.T) {
-			got := Change(resources.MakeService(fn, image, cfg.Build), drift)
-			resources.ApplyService(got, fn, image, cfg.Build)
+			got := Change(resources.MakeService(fn, image, cfg), drift)
+			resources.ApplyService(got, fn, image, cfg)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error("ApplyService() (-want, +got):", diff)
 			}
@@ -259,7 +284,7 @@ func TestApplyServiceRepairsDrift(t *testing.T) {
 func TestServiceSharesNothing(t *testing.T) {
 	fn := LambdaFunction("hello", "default", WithEnv("A", "1"))
 	want := fn.DeepCopy()
-	service := resources.MakeService(fn, image, newConfig(t, nil).Build)
+	service := resources.MakeService(fn, image, newConfig(t, nil))
 	container := &service.Spec.Template.Spec.Containers[0]
 	clear(container.Resources.Requests)
 	clear(container.Env)

@@ -60,34 +60,43 @@ func MakeFactory(ctor Ctor) rtesting.Factory {
 		if ctx == nil {
 			ctx = context.Background()
 		}
-		ctx = logging.WithLogger(ctx, logtesting.TestLogger(t))
-		ctx, kube := fakekubeclient.With(ctx, listers.KubeObjects()...)
-		ctx, lambda := fakelambdaclient.With(ctx, listers.LambdaObjects()...)
-		ctx, tekton := faketektonclient.With(ctx, listers.TektonObjects()...)
-		ctx, serving := fakeservingclient.With(ctx, listers.ServingObjects()...)
-		ctx, eventing := fakeeventingclient.With(ctx, listers.EventingObjects()...)
-		ctx, dynamic := fakedynamicclient.With(ctx, runtime.NewScheme(), listers.UntypedObjects()...)
-
+		ctx, recorders, fakes := WithFakes(logging.WithLogger(ctx, logtesting.TestLogger(t)), &listers)
 		recorder := record.NewFakeRecorder(maxEvents)
 		ctx = controller.WithEventRecorder(ctx, recorder)
 
 		c := ctor(ctx, &listers, configmap.NewStaticWatcher())
 		r.Ctx = ctx
-		// The reconciler does nothing before it leads.
-		if leader, ok := c.(reconciler.LeaderAware); ok {
-			if err := leader.Promote(reconciler.UniversalBucket(), func(reconciler.Bucket, types.NamespacedName) {}); err != nil {
-				t.Fatal("Promote() =", err)
-			}
-		}
-
-		for _, fake := range []*clientgotesting.Fake{&kube.Fake, &lambda.Fake, &tekton.Fake, &serving.Fake, &eventing.Fake, &dynamic.Fake} {
+		Lead(t, c)
+		for _, fake := range fakes {
 			for _, reactor := range r.WithReactors {
 				fake.PrependReactor("*", "*", reactor)
 			}
 			fake.PrependReactor("create", "*", admit)
 			fake.PrependReactor("update", "*", admit)
 		}
-		return c, rtesting.ActionRecorderList{kube, lambda, tekton, serving, eventing, dynamic}, rtesting.EventList{Recorder: recorder}
+		return c, recorders, rtesting.EventList{Recorder: recorder}
+	}
+}
+
+// WithFakes returns a context with a fake client of each API, which have what the listers have.
+func WithFakes(ctx context.Context, listers *Listers) (context.Context, rtesting.ActionRecorderList, []*clientgotesting.Fake) {
+	ctx, kube := fakekubeclient.With(ctx, listers.KubeObjects()...)
+	ctx, lambda := fakelambdaclient.With(ctx, listers.LambdaObjects()...)
+	ctx, tekton := faketektonclient.With(ctx, listers.TektonObjects()...)
+	ctx, serving := fakeservingclient.With(ctx, listers.ServingObjects()...)
+	ctx, eventing := fakeeventingclient.With(ctx, listers.EventingObjects()...)
+	ctx, dynamic := fakedynamicclient.With(ctx, runtime.NewScheme(), listers.UntypedObjects()...)
+	return ctx, rtesting.ActionRecorderList{kube, lambda, tekton, serving, eventing, dynamic},
+		[]*clientgotesting.Fake{&kube.Fake, &lambda.Fake, &tekton.Fake, &serving.Fake, &eventing.Fake, &dynamic.Fake}
+}
+
+// Lead has a reconciler lead, before which it does nothing.
+func Lead(t testing.TB, c controller.Reconciler) {
+	t.Helper()
+	if leader, ok := c.(reconciler.LeaderAware); ok {
+		if err := leader.Promote(reconciler.UniversalBucket(), func(reconciler.Bucket, types.NamespacedName) {}); err != nil {
+			t.Fatal("Promote() =", err)
+		}
 	}
 }
 
