@@ -67,6 +67,9 @@ const (
 	manyErrors     = .05
 )
 
+// buildSteps selects the containers of builds, as Tekton names them.
+const buildSteps = `container=~"step-(fetch|build)"`
+
 var boards = []board{qps, tps, concurrency, responseTime, oneFunction, builds, objectives, cost, deadLetters}
 
 var qps = board{"qps", "QPS", []variable{inNamespaces, ofFunctions}, []panel{
@@ -206,6 +209,12 @@ var builds = board{"builds", "Builds", nil, []panel{
 	}},
 	{title: "Share of builds that fail", unit: "percentunit", queries: []query{
 		{legend: "failed", expr: total(operator+"build_events_total", `status=~"failed|timeout"`, "") + " / " + total(operator+"build_events_total", `status=~"complete|failed|timeout"`, "")},
+	}},
+	{title: "Processors that builds use", help: "By step, of all builds at a time. The kubelet says so, at /metrics/resource or /metrics/cadvisor.", unit: "short", queries: []query{
+		{legend: "{{container}}", expr: "sum by (container) (rate(container_cpu_usage_seconds_total{" + buildSteps + "}[$__rate_interval]))"},
+	}},
+	{title: "Memory that builds use", help: "By step, of the largest build. config-build says how much is set aside, and how much there may be.", unit: "bytes", queries: []query{
+		{legend: "{{container}}", expr: "max by (container) (max_over_time(container_memory_working_set_bytes{" + buildSteps + "}[$__rate_interval]))"},
 	}},
 }}
 
