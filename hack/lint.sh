@@ -42,7 +42,7 @@ fi
 step "shellcheck"
 shellcheck --external-sources hack/*.sh .ci/run || status=1
 
-for module in . test/cluster test/cluster/ingress test/servers test/monitoring; do
+for module in . test/cluster test/cluster/ingress test/servers test/monitoring test/logql; do
   step "go vet in ${module}"
   go -C "${module}" vet -tags "${TAGS}" ./... || status=1
   step "golangci-lint in ${module}"

@@ -26,7 +26,7 @@ source hack/packages.sh
 need git python3 node=nodejs gcc="gcc libc6-dev"
 
 status=0
-for module in . test/cluster test/cluster/ingress test/servers test/monitoring; do
+for module in . test/cluster test/cluster/ingress test/servers test/monitoring test/logql; do
   CGO_ENABLED=1 ./hack/gotest.sh "${module}" pkgname -race -timeout=15m ./... || status=1
 done
 exit "${status}"
