@@ -43,11 +43,14 @@ func SendToBroker(ctx context.Context, kube kubernetes.Interface, address string
 	if err != nil {
 		return fmt.Errorf("failed to write the event: %w", err)
 	}
-	err = kube.CoreV1().RESTClient().Post().
+	request := kube.CoreV1().RESTClient().Post().
 		Namespace(namespace).Resource("services").Name("http:"+service+":80").SubResource("proxy").Suffix(u.Path).
-		SetHeader("Content-Type", event.ApplicationCloudEventsJSON).Body(body).
-		Do(ctx).Error()
-	if err != nil {
+		SetHeader("Content-Type", event.ApplicationCloudEventsJSON).Body(body)
+	if traceparent, ok := e.Extensions()["traceparent"].(string); ok {
+		// Whoever sends a traced event is in the midst of a traced request.
+		request.SetHeader("Traceparent", traceparent)
+	}
+	if err := request.Do(ctx).Error(); err != nil {
 		return fmt.Errorf("failed to send event %q to %s: %w", e.ID(), address, err)
 	}
 	return nil

@@ -21,6 +21,7 @@ import (
 	"os"
 
 	tektonclientset "github.com/tektoncd/pipeline/pkg/client/clientset/versioned"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -42,6 +43,8 @@ type Clients struct {
 	Serving servingclientset.Interface
 	// Eventing is for Brokers, Triggers and sources.
 	Eventing eventingclientset.Interface
+	// Dynamic is for the kinds of others.
+	Dynamic dynamic.Interface
 
 	config *rest.Config
 }
@@ -72,6 +75,9 @@ func NewClients() (*Clients, error) {
 	}
 	if c.Eventing, err = eventingclientset.NewForConfig(cfg); err != nil {
 		return nil, fmt.Errorf("failed to make the client of Knative Eventing: %w", err)
+	}
+	if c.Dynamic, err = dynamic.NewForConfig(cfg); err != nil {
+		return nil, fmt.Errorf("failed to make the client of other kinds: %w", err)
 	}
 	return &c, nil
 }

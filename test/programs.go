@@ -37,7 +37,7 @@ type Program struct {
 // it is.
 func BuildProgram(ctx context.Context, module, command, folder string) (string, error) {
 	program := filepath.Join(folder, path.Base(command))
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, command) //nolint:gosec // tests say what
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, command)
 	build.Dir = module
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("failed to build %s: %w\n%s", command, err, output)
@@ -47,7 +47,7 @@ func BuildProgram(ctx context.Context, module, command, folder string) (string, 
 
 // StartProgram starts a program. It does not outlive the process that started it.
 func StartProgram(program string, arguments ...string) (*Program, error) {
-	p := &Program{run: exec.Command(program, arguments...)} //nolint:gosec,noctx // tests say what; Stop ends it
+	p := &Program{run: exec.Command(program, arguments...)}
 	p.run.Stdout, p.run.Stderr = &p.output, &p.output
 	p.run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.run.Start(); err != nil {
@@ -65,7 +65,7 @@ func (p *Program) Stop() string {
 
 // FreeAddress returns a host and port on this machine where nobody listens.
 func FreeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is immediate
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("failed to find a free port: %w", err)
 	}

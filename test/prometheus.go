@@ -68,6 +68,12 @@ scrape_configs:
       - *pod
       - *path
       - *address
+  - job_name: kubelet
+    honor_labels: true
+    kubernetes_sd_configs: [{role: node, api_server: "http://%[1]s"}]
+    relabel_configs:
+      - {source_labels: [__meta_kubernetes_node_name], replacement: /api/v1/nodes/$1/proxy/metrics/resource, target_label: __metrics_path__}
+      - *address
   - job_name: beside
     honor_labels: true
     static_configs: [{targets: [%[3]s]}]

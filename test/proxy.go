@@ -17,7 +17,9 @@ limitations under the License.
 package test
 
 import (
+	"cmp"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -37,4 +39,19 @@ func (c *Clients) Proxy() (http.Handler, error) {
 	}
 	to := &url.URL{Scheme: server.Scheme, Host: server.Host}
 	return &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}, nil
+}
+
+// LocalAddress returns this machine's own address on the way to the API server, which finds this machine there.
+func (c *Clients) LocalAddress() (string, error) {
+	server, _, err := rest.DefaultServerUrlFor(c.config)
+	if err != nil {
+		return "", fmt.Errorf("failed to read the address of the API server: %w", err)
+	}
+	connection, err := net.Dial("udp", net.JoinHostPort(server.Hostname(), cmp.Or(server.Port(), "443")))
+	if err != nil {
+		return "", fmt.Errorf("failed to find the way to the API server: %w", err)
+	}
+	defer connection.Close()
+	host, _, err := net.SplitHostPort(connection.LocalAddr().String())
+	return host, err
 }

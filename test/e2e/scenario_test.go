@@ -220,7 +220,13 @@ func (s *scenario) shortenWindow(fn *v1alpha1.LambdaFunction) {
 // configure sets keys of one of the operator's ConfigMaps, and takes that back when the test ends, which runs alone.
 func (s *scenario) configure(name string, data map[string]string) {
 	s.Helper()
-	configMaps := clients.Kube.CoreV1().ConfigMaps(systemNamespace)
+	s.configureIn(systemNamespace, name, data)
+}
+
+// configureIn is configure for the ConfigMaps of others.
+func (s *scenario) configureIn(namespace, name string, data map[string]string) {
+	s.Helper()
+	configMaps := clients.Kube.CoreV1().ConfigMaps(namespace)
 	before, err := configMaps.Get(interrupted, name, metav1.GetOptions{})
 	if err != nil {
 		s.Fatal(err)

@@ -19,52 +19,91 @@ limitations under the License.
 package e2e
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/ptr"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/test"
 )
 
-// traced has a function tell the collector of its namespace.
-func (s *scenario) traced(fn *v1alpha1.LambdaFunction) *v1alpha1.LambdaFunction {
-	fn.Spec.Observability = &v1alpha1.ObservabilitySpec{
-		Tracing: &v1alpha1.TracingSpec{Endpoint: test.ServerHost(s.namespace, test.ServerOTLP) + ":4318"},
-	}
+// traced has a function be traced as the cluster is.
+func traced(fn *v1alpha1.LambdaFunction) *v1alpha1.LambdaFunction {
+	fn.Spec.Observability = &v1alpha1.ObservabilitySpec{Tracing: &v1alpha1.TracingSpec{}}
 	return fn
 }
 
-// awaitSpans waits until the collector has the wanted spans of a trace, and returns them in the order of their begins.
-func (s *scenario) awaitSpans(traceID string, want ...string) []test.Span {
+// traceAll has Knative and the operator tell the collector of the test's namespace of their spans, too. They read where
+// it is when they start.
+func (s *scenario) traceAll() {
 	s.Helper()
-	var found []test.Span
+	parts := map[string][]string{
+		systemNamespace:    {"knative-lambda-operator"},
+		"knative-serving":  {"activator"},
+		"knative-eventing": {"mt-broker-ingress", "mt-broker-filter", "imc-dispatcher"},
+	}
+	restart := func(ctx context.Context) error {
+		var failed error
+		for namespace, deployments := range parts {
+			for _, deployment := range deployments {
+				failed = errors.Join(failed, clients.Restart(ctx, namespace, deployment))
+			}
+		}
+		return failed
+	}
+	s.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(interrupted), tidiness)
+		defer cancel()
+		if err := restart(ctx); err != nil {
+			s.Error(err)
+		}
+	})
+	collector := "http://" + test.ServerHost(s.namespace, test.ServerOTLP) + ":4318/v1/traces"
+	// Tekton takes it up at once.
+	s.configureIn("tekton-pipelines", "config-tracing", map[string]string{"enabled": "true", "endpoint": collector})
+	for namespace := range parts {
+		s.configureIn(namespace, "config-observability", map[string]string{
+			"tracing-protocol": "http/protobuf", "tracing-sampling-rate": "1", "tracing-endpoint": collector,
+		})
+	}
+	s.wait(restart)
+}
+
+// awaitSpans waits until the collector has the wanted spans of a trace in this order, others between them, and returns all of
+// the trace in the order of their begins, and the wanted ones.
+func (s *scenario) awaitSpans(traceID string, want ...string) (all, wanted []test.Span) {
+	s.Helper()
 	s.until("spans of trace "+traceID, func() error {
 		spans, err := clients.Spans(interrupted, s.namespace)
 		if err != nil {
 			return err
 		}
-		found = slices.DeleteFunc(spans, func(span test.Span) bool { return span.TraceID != traceID })
-		slices.SortStableFunc(found, func(a, b test.Span) int { return a.Start.Compare(b.Start) })
+		all = slices.DeleteFunc(spans, func(span test.Span) bool { return span.TraceID != traceID })
+		slices.SortStableFunc(all, func(a, b test.Span) int { return a.Start.Compare(b.Start) })
+		wanted = nil
 		var have []string
-		for i := range found {
-			have = append(have, found[i].Service+" "+found[i].Name)
+		for i := range all {
+			name := all[i].Service + " " + all[i].Name
+			have = append(have, name)
+			if len(wanted) < len(want) && name == want[len(wanted)] {
+				wanted = append(wanted, all[i])
+			}
 		}
-		if !slices.Equal(have, want) {
-			return fmt.Errorf("there are %v, want %v", have, want)
+		if len(wanted) < len(want) {
+			return fmt.Errorf("%s is not there in its place, there are:\n%s", want[len(wanted)], strings.Join(have, "\n"))
 		}
 		return nil
 	})
-	return found
+	return all, wanted
 }
 
 // TestTraces follows an event through the Broker to a function without an instance, and its reply through the Broker to
@@ -72,7 +111,8 @@ func (s *scenario) awaitSpans(traceID string, want ...string) []test.Span {
 func TestTraces(t *testing.T) {
 	s := newScenario(t)
 	s.startServer(test.ServerOTLP, &test.ServerSettings{})
-	first := s.traced(test.NewPythonFunction(s.namespace, "first", `
+	s.traceAll()
+	first := traced(test.NewPythonFunction(s.namespace, "first", `
 import time
 
 def handler(event, context):
@@ -83,31 +123,105 @@ def handler(event, context):
 `))
 	first.Spec.Eventing = &v1alpha1.EventingSpec{DLQ: &v1alpha1.DLQSpec{Enabled: ptr.Bool(false)}}
 	first = s.create(first)
-	second := s.traced(s.newRecorder("second", recording(`context.extensions["causationid"]`, "return None"), v1alpha1.EventingSpec{Enabled: ptr.Bool(false)}))
+	second := traced(s.newRecorder("second", recording(`context.extensions["causationid"]`, "return None"), v1alpha1.EventingSpec{Enabled: ptr.Bool(false)}))
 	second.Spec.Triggers = []v1alpha1.TriggerSpec{{
 		Broker: sharedBroker, Filter: map[string]string{"source": responseSource + s.namespace + "/first"},
 	}}
 	s.awaitReady(s.create(second))
 	first = s.awaitReady(first)
+	s.followBuild(first)
 	s.shortenWindow(first)
-	s.awaitInstances(first, func(pods []*corev1.Pod) bool { return len(pods) == 0 })
-
-	const traceID, caller = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-	e := addressed(first, "traced")
-	e.SetExtension("traceparent", "00-"+traceID+"-"+caller+"-01")
-	s.sendToBroker(first, e)
-	spans := s.awaitSpans(traceID,
-		"lambda-first receive", "lambda-first handler", "lambda-first reply",
-		"lambda-second receive", "lambda-second handler", "lambda-second reply")
-	if spans[0].ParentID != caller || spans[0].Attributes["faas.coldstart"] != true || spans[0].Attributes["cloudevents.event_id"] != "traced" {
-		t.Errorf("the first span is %+v", spans[0])
-	}
-	for i, parent := range map[int]int{1: 0, 2: 0, 3: 0, 4: 3, 5: 3} {
-		if spans[i].ParentID != spans[parent].SpanID {
-			t.Errorf("span %d is not of span %d: %+v", i, parent, spans)
+	// What the operator hears of a container it hears a little later, on a busy machine too late now and then.
+	const attempts = 3
+	for attempt := 1; !s.coldStart(first, fmt.Sprint("traced-", attempt), fmt.Sprintf("4bf92f3577b34da6a3ce929d0e0e47%02x", attempt)); attempt++ {
+		if attempt == attempts {
+			t.Fatal("The phases of no cold start are what the client saw")
 		}
 	}
 	s.followExemplar(first)
+}
+
+// coldStart sends an event by the Broker to a function without an instance, and follows it to the one that gets the reply. It
+// reports whether the phases of the start are what the client saw.
+func (s *scenario) coldStart(fn *v1alpha1.LambdaFunction, id, traceID string) bool {
+	s.Helper()
+	s.awaitInstances(fn, func(pods []*corev1.Pod) bool { return len(pods) == 0 })
+	const caller = "00f067aa0ba902b7"
+	e := addressed(fn, id)
+	e.SetExtension("traceparent", "00-"+traceID+"-"+caller+"-01")
+	s.sendToBroker(fn, e)
+	spans, way := s.awaitSpans(traceID,
+		"broker.ingress kncloudevents.receive", "inmemorychannel-dispatcher kncloudevents.receive", "broker.filter POST /", "activator handle",
+		"lambda-first boot", "lambda-first init", "lambda-first route", "first queue", "lambda-first receive", "lambda-first handler", "lambda-first reply",
+		"broker.ingress kncloudevents.receive", "broker.filter POST /", "lambda-second receive", "lambda-second handler", "lambda-second reply")
+	for i := range spans {
+		if parent := spans[i].ParentID; parent != caller && !slices.ContainsFunc(spans, func(span test.Span) bool { return span.SpanID == parent }) {
+			s.Errorf("span %q of %q has no parent in the trace", spans[i].Name, spans[i].Service)
+		}
+	}
+	boot, load, route, receive := way[4], way[5], way[6], way[8]
+	if receive.Attributes["faas.coldstart"] != true || receive.Attributes["cloudevents.event_id"] != id {
+		s.Errorf("the first request is %+v", receive)
+	}
+	return s.sumPhases(fn, way[2], boot, load, route, receive)
+}
+
+// followBuild finds Tekton's spans of a function's build in the trace of the reconcile that made it.
+func (s *scenario) followBuild(fn *v1alpha1.LambdaFunction) {
+	s.Helper()
+	var build test.Span
+	s.until("the operator's span of the build", func() error {
+		spans, err := clients.Spans(interrupted, s.namespace)
+		for _, span := range spans {
+			if span.Name == "build" && span.Attributes["lambda.function"] == fn.Name {
+				build = span
+				return nil
+			}
+		}
+		return errors.Join(err, errors.New("it is not there"))
+	})
+	s.awaitSpans(build.TraceID, "knative-lambda-operator reconcile", "knative-lambda-operator image", "knative-lambda-operator create taskruns.tekton.dev",
+		"taskrun-reconciler TaskRun:ReconcileKind", "taskrun-reconciler createPod")
+}
+
+// sumPhases holds the phases of a cold start against what the client saw, and reports whether they are that within 5 %. Those of the cluster are in the operator's trace
+// of the start. Before it, and so in no trace of ours, is what Knative takes to want an instance.
+func (s *scenario) sumPhases(fn *v1alpha1.LambdaFunction, client test.Span, instance ...test.Span) bool {
+	s.Helper()
+	var start test.Span
+	phases := map[string]time.Duration{}
+	s.until("the operator's trace of the start", func() error {
+		spans, err := clients.Spans(interrupted, s.namespace)
+		if err != nil {
+			return err
+		}
+		for _, span := range spans {
+			if span.Name == "start" && span.Attributes["lambda.function"] == fn.Name && span.Start.After(client.Start) {
+				start = span
+			}
+		}
+		for _, span := range spans {
+			if span.TraceID == start.TraceID && span.ParentID == start.SpanID {
+				phases[span.Name] = span.End.Sub(span.Start)
+			}
+		}
+		if len(phases) != 3 {
+			return fmt.Errorf("it has %v", phases)
+		}
+		return nil
+	})
+	phases["scale"] = start.Start.Sub(client.Start)
+	for _, span := range instance {
+		phases[span.Name] = span.End.Sub(span.Start)
+	}
+	var sum time.Duration
+	for _, took := range phases {
+		sum += took
+	}
+	seen := client.End.Sub(client.Start)
+	s.Logf("The client saw %v, the phases are %v together: %v", seen, sum, phases)
+	ratio := float64(sum) / float64(seen)
+	return ratio > .95 && ratio < 1.05
 }
 
 // exemplarOf finds the trace of the last call that took up to half a second.
@@ -128,27 +242,6 @@ func (s *scenario) followExemplar(fn *v1alpha1.LambdaFunction) {
 		s.Fatalf("The slow call has no exemplar:\n%s", metrics)
 	}
 	service := "lambda-" + fn.Name
-	spans := s.awaitSpans(found[1], service+" receive", service+" handler", service+" reply")
-	pods, err := clients.Kube.CoreV1().Pods(fn.Namespace).List(interrupted, metav1.ListOptions{LabelSelector: lambda.FunctionLabelKey + "=" + fn.Name + ",app=" + service})
-	if err != nil {
-		s.Fatal(err)
-	}
-	var logged []string
-	for i := range pods.Items {
-		log, err := clients.Kube.CoreV1().Pods(fn.Namespace).GetLogs(pods.Items[i].Name, &corev1.PodLogOptions{Container: "user-container"}).Stream(interrupted)
-		if err != nil {
-			s.Fatal(err)
-		}
-		text, err := io.ReadAll(log)
-		if err != nil {
-			s.Fatal(err)
-		}
-		logged = append(logged, strings.Split(string(text), "\n")...)
-	}
-	for _, line := range logged {
-		if strings.Contains(line, `"message":"slept"`) && strings.Contains(line, `"trace_id":"`+found[1]+`"`) && strings.Contains(line, `"span_id":"`+spans[1].SpanID+`"`) {
-			return
-		}
-	}
-	s.Errorf("No line is of span %s of trace %s:\n%s", spans[1].SpanID, found[1], strings.Join(logged, "\n"))
+	_, spans := s.awaitSpans(found[1], service+" receive", service+" handler", service+" reply")
+	s.startLoki().awaitLine(fmt.Sprintf(`{service_name=%q} | json | trace_id=%q`, service, found[1]), `"message":"slept"`, `"span_id":"`+spans[1].SpanID+`"`)
 }
