@@ -26,7 +26,7 @@ use_cluster
 if ! own_cluster; then
   set -- -audit-log="${LOCAL_STATE}/audit.log" -hello-image="${LOCAL_REGISTRY}/hello:latest" -mirror="${LOCAL_REGISTRY}" "$@"
 fi
-if [[ "$*" == *shortlived* ]]; then
+if [[ "$*" == *shortlived* || "$*" == *overhead* ]]; then
   # What instances tell a collector.
   build_test_servers
 fi

@@ -47,7 +47,7 @@ func main() {
 }
 
 // patience is how long one measurement may take, beyond what it takes by intention.
-const patience = 30 * time.Minute
+const patience = time.Hour
 
 // bench is one run of the measurements.
 type bench struct {
@@ -67,6 +67,7 @@ type bench struct {
 	auditLog   string
 	mirror     string
 	instances  int
+	troubles   string
 
 	operatorNamespace string
 }
@@ -86,6 +87,8 @@ var measurements = []struct {
 	{"many", measureMany},
 	{"replies", measureReplies},
 	{"letters", measureLetters},
+	{"overhead", measureOverhead},
+	{"alerts", measureAlerts},
 }
 
 func run(ctx context.Context) (err error) {
@@ -101,8 +104,9 @@ func run(ctx context.Context) (err error) {
 	flag.StringVar(&b.auditLog, "audit-log", "", "the API server's audit log, to look for writes in")
 	flag.IntVar(&b.instances, "instances", 100, "how many instances come and go")
 	flag.StringVar(&b.mirror, "mirror", "", "a registry that has the images of docker.io")
+	flag.StringVar(&b.troubles, "troubles", "canaries,functions,webhook,operator", "what to bring about for alerts")
 	sample := flag.String("sample", "samples/hello-python.yaml", "the function to measure")
-	only := flag.String("only", "apply,edit,cold,settled", "what to measure; there are dependencies, images, many, shortlived, replies and letters, too")
+	only := flag.String("only", "apply,edit,cold,settled", "what to measure; there are dependencies, images, many, shortlived, overhead, replies, letters and alerts, too")
 	flag.Parse()
 
 	if b.sample, err = readSample(*sample); err != nil {
