@@ -341,9 +341,9 @@ func (w *redriveWork) sendPage(ctx context.Context, page []*Letter) error {
 	var letters sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
+	var ended error // where the others were sent, and their errors come meanwhile
 	for _, l := range page {
-		if err := w.limiter.Wait(ctx); err != nil {
-			errs = append(errs, err)
+		if ended = w.limiter.Wait(ctx); ended != nil {
 			break
 		}
 		letters.Go(func() {
@@ -355,7 +355,7 @@ func (w *redriveWork) sendPage(ctx context.Context, page []*Letter) error {
 		})
 	}
 	letters.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(append(errs, ended)...); err != nil {
 		return err
 	}
 	last, _ := parseID(page[len(page)-1].ID)
