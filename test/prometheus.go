@@ -63,7 +63,7 @@ scrape_configs:
     honor_labels: true
     kubernetes_sd_configs: [{role: pod, api_server: "http://%[1]s"}]
     relabel_configs:
-      - {action: keep, source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_managed_by, __meta_kubernetes_pod_container_port_name], regex: knative-lambda-operator;user-port}
+      - {action: keep, source_labels: [__meta_kubernetes_pod_label_lambda_knative_io_metrics, __meta_kubernetes_pod_container_port_name], regex: true;user-port}
       - *namespace
       - *pod
       - *path

@@ -150,6 +150,10 @@ func (s *scenario) wantFault(f fault) {
 // TestBuildCancelled has a user cancel a build, and ask for another.
 func TestBuildCancelled(t *testing.T) {
 	s := newScenario(t)
+	before, err := s.scrape(interrupted)
+	if err != nil {
+		t.Fatal(err)
+	}
 	fn := s.create(test.NewPythonFunction(s.namespace, "cancelled", answering("again")))
 	s.awaitTaskRun(fn, func(*tektonv1.TaskRun) bool { return true })
 	const patch = `{"spec":{"status":"` + tektonv1.TaskRunSpecStatusCancelled + `"}}`
@@ -162,6 +166,7 @@ func TestBuildCancelled(t *testing.T) {
 	fn = s.awaitFunction(fn, func(fn *v1alpha1.LambdaFunction) bool {
 		return fn.Status.GetCondition(v1alpha1.ConditionReady).GetReason() == v1alpha1.ReasonBuildCancelled
 	})
+	s.awaitGrown(before, samples{`build_events_total{status="cancelled"}`: 1})
 	fn = s.edit(fn, func(fn *v1alpha1.LambdaFunction) {
 		fn.Annotations = map[string]string{lambda.RebuildAnnotationKey: "1"}
 	})

@@ -31,6 +31,10 @@ const (
 	// the build key, which are the image's tag as well.
 	BuildKeyLabelKey = GroupName + "/build-key"
 
+	// MetricsLabelKey is on the pods of functions that serve the runtime's metrics at /metrics of their own port, with the
+	// value "true": what a PodMonitor selects.
+	MetricsLabelKey = GroupName + "/metrics"
+
 	// ManagedByLabelKey marks what the controllers made: they watch nothing else of the kinds TaskRun and ConfigMap.
 	ManagedByLabelKey = "app.kubernetes.io/managed-by"
 

@@ -118,6 +118,15 @@ func clusterTracingEnv(t *tracing.Config) []corev1.EnvVar {
 	}
 }
 
+// servesMetrics is true where the runtime does, at its usual path. A ready image has its own ways.
+func servesMetrics(fn *v1alpha1.LambdaFunction) bool {
+	if fn.Spec.Source.Type == v1alpha1.SourceTypeImage {
+		return false
+	}
+	o := fn.Spec.Observability
+	return o == nil || o.Metrics == nil || !isFalse(o.Metrics.Enabled) && o.Metrics.Path == ""
+}
+
 func metricsEnv(m *v1alpha1.MetricsSpec) []corev1.EnvVar {
 	var env []corev1.EnvVar
 	if isFalse(m.Enabled) {

@@ -32,6 +32,7 @@ import (
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
 )
@@ -64,7 +65,10 @@ func MakeService(fn *v1alpha1.LambdaFunction, image string, cfg *config.Config) 
 func ApplyService(service *servingv1.Service, fn *v1alpha1.LambdaFunction, image string, cfg *config.Config) {
 	service.Labels = merge(service.Labels, FunctionLabels(fn))
 	template := &service.Spec.Template
-	template.Labels = merge(merge(template.Labels, FunctionLabels(fn)), map[string]string{appLabelKey: appOf(fn)})
+	template.Labels = merge(merge(template.Labels, FunctionLabels(fn)), map[string]string{appLabelKey: appOf(fn), lambda.MetricsLabelKey: "true"})
+	if !servesMetrics(fn) {
+		delete(template.Labels, lambda.MetricsLabelKey)
+	}
 	template.Annotations = merge(template.Annotations, scalingAnnotations(&fn.Spec.Scaling))
 
 	spec := &template.Spec
