@@ -27,6 +27,9 @@ import (
 	"knative.dev/pkg/ptr"
 )
 
+// OperatorPods selects the operator's pods.
+const OperatorPods = "app.kubernetes.io/name=knative-lambda,app.kubernetes.io/component=controller"
+
 // Restart starts a Deployment's pods anew, as kubectl rollout restart does, and waits until none of the old ones is left.
 func (c *Clients) Restart(ctx context.Context, namespace, name string) error {
 	deployments := c.Kube.AppsV1().Deployments(namespace)

@@ -185,7 +185,8 @@ func (r *Runtime) begun(first *invocation) {
 	}
 	for phase, lasted := range s {
 		part := r.tracer.beside(first.span, phases[phase], lasted.begin)
-		r.metrics.coldStart[phase].exemplify(s.took(phase), r.metrics.exemplary(part))
+		took := s.took(phase)
+		r.metrics.coldStart[phase].exemplify(bucketOf(took), took, r.metrics.exemplary(part))
 		r.tracer.endAt(part, lasted.end,
 			otlp.Attribute{Key: "lambda.function", Value: r.options.Name}, otlp.Attribute{Key: "lambda.namespace", Value: r.options.Namespace})
 	}

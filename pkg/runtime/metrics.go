@@ -85,14 +85,15 @@ type histogram struct {
 
 func (h *histogram) observe(took time.Duration, trace *traceContext) {
 	h.sumNanos.Add(int64(took))
-	h.counts[bucketOf(took)].Add(1)
-	h.exemplify(took, trace)
+	bucket := bucketOf(took)
+	h.counts[bucket].Add(1)
+	h.exemplify(bucket, took, trace)
 }
 
 // exemplify has the bucket of a duration lead to a trace, if there is one and it is kept.
-func (h *histogram) exemplify(took time.Duration, trace *traceContext) {
+func (h *histogram) exemplify(bucket int, took time.Duration, trace *traceContext) {
 	if trace != nil && trace.sampled {
-		h.exemplars[bucketOf(took)].Store(&exemplar{trace.traceID, trace.spanID, took, time.Now()})
+		h.exemplars[bucket].Store(&exemplar{trace.traceID, trace.spanID, took, time.Now()})
 	}
 }
 

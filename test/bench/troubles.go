@@ -40,8 +40,6 @@ import (
 // undoing is how long it may take to undo one thing.
 const undoing = time.Minute
 
-const operatorPods = "app.kubernetes.io/name=knative-lambda,app.kubernetes.io/component=controller"
-
 // troubleFunctions has functions fail, be slow and start anew for each call, and builds fail and take long.
 func (b *bench) troubleFunctions(ctx context.Context, undo *cleanup) error {
 	for i := range 5 {
@@ -231,7 +229,7 @@ func (b *bench) removeOperator(ctx context.Context, undo *cleanup) error {
 	if err != nil {
 		return err
 	}
-	return b.clients.KillPods(ctx, b.operatorNamespace, operatorPods)
+	return b.clients.KillPods(ctx, b.operatorNamespace, test.OperatorPods)
 }
 
 func (b *bench) deleteNamespace(ctx context.Context, name string) {

@@ -45,7 +45,7 @@ type samples map[string]float64
 
 // scrape returns what all replicas of the operator have measured together, of the operator's own metrics.
 func (s *scenario) scrape(ctx context.Context) (samples, error) {
-	pods, err := clients.Kube.CoreV1().Pods(systemNamespace).List(ctx, metav1.ListOptions{LabelSelector: operatorPods})
+	pods, err := clients.Kube.CoreV1().Pods(systemNamespace).List(ctx, metav1.ListOptions{LabelSelector: test.OperatorPods})
 	if err != nil {
 		return nil, fmt.Errorf("failed to list the operator's pods: %w", err)
 	}

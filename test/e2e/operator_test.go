@@ -34,8 +34,6 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/test"
 )
 
-const operatorPods = "app.kubernetes.io/name=knative-lambda,app.kubernetes.io/component=controller"
-
 // TestOperatorKilledDuringBuild kills all replicas of the operator in the middle of builds: none is made twice, and
 // none is forgotten.
 func TestOperatorKilledDuringBuild(t *testing.T) {
@@ -67,7 +65,7 @@ func TestOperatorKilledDuringBuild(t *testing.T) {
 // killOperator deletes the operator's pods, and gives them no time to put things in order.
 func (s *scenario) killOperator() {
 	s.Helper()
-	if err := clients.KillPods(interrupted, systemNamespace, operatorPods); err != nil {
+	if err := clients.KillPods(interrupted, systemNamespace, test.OperatorPods); err != nil {
 		s.Fatal(err)
 	}
 }

@@ -193,10 +193,16 @@ func remove[T object](ctx context.Context, owner Owner, kind string, c client[T]
 	return nil
 }
 
+// Refused reports whether the API server would refuse the same object again, and it is for somebody to mend: not where the
+// object's namespace is being deleted.
+func Refused(err error) bool {
+	refused := apierrs.IsBadRequest(err) || apierrs.IsInvalid(err) || apierrs.IsForbidden(err)
+	return refused && !apierrs.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+}
+
 // refusal tells what another try does not mend from what it may, and from what nobody is to mend any more.
 func refusal(kind, name string, err error) error {
-	refused := apierrs.IsBadRequest(err) || apierrs.IsInvalid(err) || apierrs.IsForbidden(err)
-	if refused && !apierrs.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+	if Refused(err) {
 		return &refusedError{kind: kind, name: name, err: err}
 	}
 	return err

@@ -30,6 +30,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
 )
@@ -104,8 +105,7 @@ func (r *Reconciler) updateService(ctx context.Context, fn *v1alpha1.LambdaFunct
 
 // markRefused tells the user of what Knative's admission refuses. Another try is of no use before the spec changes.
 func markRefused(fn *v1alpha1.LambdaFunction, err error) error {
-	refused := apierrs.IsBadRequest(err) || apierrs.IsInvalid(err) || apierrs.IsForbidden(err)
-	if refused && !apierrs.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+	if eventing.Refused(err) {
 		fn.Status.MarkServiceRefused(err.Error())
 	}
 	return err

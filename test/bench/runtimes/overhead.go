@@ -24,7 +24,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"slices"
 )
 
 // overhead measures what our own runtime's metrics and traces cost: none, metrics as they are served by default, and with
@@ -58,17 +57,8 @@ func (b *bench) overhead(ctx context.Context) error {
 			all = append(all, &result{subject: &instrumented, kind: kindHTTP})
 		}
 	}
-	for run := range b.runs {
-		order := slices.Clone(all)
-		if run%2 == 1 {
-			slices.Reverse(order)
-		}
-		for _, r := range order {
-			progress("run %d: %s, %s", run+1, r.subject.language, r.subject.name)
-			if err := b.measure(ctx, r); err != nil {
-				return err
-			}
-		}
+	if err := b.inTurns(ctx, all); err != nil {
+		return err
 	}
 	printOverhead(all, len(ways))
 	return nil
