@@ -19,6 +19,7 @@ package lambdafunction
 import (
 	"context"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -37,8 +38,8 @@ import (
 )
 
 // starts measures how long the cluster takes to start instances of functions: the first phases of a cold start, of which
-// the runtime in the instance knows the others. Times are those at which the operator learns of what happened, because
-// the API has whole seconds only.
+// the runtime in the instance knows the others. Times are those at which the operator learns of what happened, where the
+// API has whole seconds only.
 type starts struct {
 	leads leadership
 	clock clock.PassiveClock
@@ -150,8 +151,22 @@ func (s *starts) started(event *corev1.Event) {
 	defer s.mu.Unlock()
 	if start := s.pending[event.InvolvedObject.UID]; start != nil && start.ran.IsZero() {
 		start.ran = s.clock.Now()
+		// On a busy node the event comes late.
+		if at := happened(event); at.After(start.created) && at.Before(start.ran) {
+			start.ran = at
+		}
 		s.settle(event.InvolvedObject.UID, start)
 	}
+}
+
+// happened is when an event of a client-go recorder, such as the kubelet's, happened: its timestamps have whole seconds, but
+// its name ends in the nanoseconds since 1970 (client-go's record/util.GenerateEventName). It is zero for other names.
+func happened(event *corev1.Event) time.Time {
+	nanos, err := strconv.ParseInt(event.Name[strings.LastIndexByte(event.Name, '.')+1:], 16, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(0, nanos)
 }
 
 func (s *starts) pulled(event *corev1.Event) {

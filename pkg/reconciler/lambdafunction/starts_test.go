@@ -26,6 +26,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/cache"
+	record "k8s.io/client-go/tools/record/util"
 	clocktesting "k8s.io/utils/clock/testing"
 	"knative.dev/serving/pkg/apis/serving"
 
@@ -38,6 +39,7 @@ type startStep struct {
 	scheduled, runs bool
 	pulled          string // said by the kubelet, before this
 	started         string // the container that the kubelet says of that it runs, after this
+	late            int    // how many milliseconds after it does
 	deleted         bool
 }
 
@@ -83,6 +85,18 @@ func TestStarts(t *testing.T) {
 				{after: 900, scheduled: true, runs: true},
 			},
 			want: measures{phase + "schedule}": .01, phase + "create}": .3},
+		},
+		"the kubelet is heard late": {
+			steps: []startStep{{}, {after: 10, scheduled: true}, {after: 200, scheduled: true, started: "containers{user-container}", late: 150}},
+			want:  measures{phase + "schedule}": .01, phase + "create}": .05},
+		},
+		"the clock of the kubelet's node is behind": {
+			steps: []startStep{{}, {after: 10, scheduled: true}, {after: 200, scheduled: true, started: "containers{user-container}", late: 3000}},
+			want:  measures{phase + "schedule}": .01, phase + "create}": .2},
+		},
+		"the clock of the kubelet's node is ahead": {
+			steps: []startStep{{}, {after: 10, scheduled: true}, {after: 200, scheduled: true, started: "containers{user-container}", late: -3000}},
+			want:  measures{phase + "schedule}": .01, phase + "create}": .2},
 		},
 		"the kubelet is heard of before the scheduler": {
 			steps: []startStep{{}, {after: 100, started: "containers{user-container}"}, {after: 10, scheduled: true}},
@@ -133,9 +147,14 @@ func TestStarts(t *testing.T) {
 					handler.OnUpdate(pod, pod)
 				}
 				if step.started != "" {
-					path := "spec." + step.started
-					s.said(&corev1.Event{Reason: eventStarted, InvolvedObject: corev1.ObjectReference{UID: "another", FieldPath: path}})
-					s.said(&corev1.Event{Reason: eventStarted, InvolvedObject: corev1.ObjectReference{UID: pod.UID, FieldPath: path}})
+					event := &corev1.Event{Reason: eventStarted, InvolvedObject: corev1.ObjectReference{UID: "another", FieldPath: "spec." + step.started}}
+					if step.late != 0 {
+						at := clock.Now().Add(-time.Duration(step.late) * time.Millisecond)
+						event.Name = record.GenerateEventName(pod.Name, at.UnixNano())
+					}
+					s.said(event)
+					event.InvolvedObject.UID = pod.UID
+					s.said(event)
 				}
 			}
 			if diff := cmp.Diff(tc.want, measure(t).less(before), cmpopts.EquateEmpty(), cmpopts.EquateApprox(0, 1e-6)); diff != "" {
