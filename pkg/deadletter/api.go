@@ -24,6 +24,8 @@ import (
 
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/access"
 )
 
 // maxScan is how many letters are looked at for a page. A page may be shorter than its limit, and yet not the last.
@@ -39,12 +41,12 @@ type LetterList struct {
 	Continue string `json:"continue,omitempty"`
 }
 
-func (a *api) list(w http.ResponseWriter, r *http.Request, c *caller, namespace string) error {
+func (a *api) list(w http.ResponseWriter, r *http.Request, user *access.User, namespace string) error {
 	q, errs := parseListQuery(r.URL.Query())
 	if len(errs) > 0 {
 		return invalid("some parameters cannot be used", errs...)
 	}
-	if err := a.authorizer.require(r.Context(), c, verbList, namespace, named(q.filter.Function)...); err != nil {
+	if err := a.require(r.Context(), user, verbList, namespace, named(q.filter.Function)...); err != nil {
 		return err
 	}
 	page := &LetterList{Letters: []*Letter{}}
@@ -85,9 +87,9 @@ func named(function string) []string {
 
 // find returns the letter of a request's path, unless the caller may not see it. Who has no right to anything of the
 // namespace does not learn whether it is there.
-func (a *api) find(r *http.Request, c *caller, namespace string) (*Letter, error) {
+func (a *api) find(r *http.Request, user *access.User, namespace string) (*Letter, error) {
 	ctx := r.Context()
-	all := a.authorizer.require(ctx, c, verbGet, namespace)
+	all := a.require(ctx, user, verbGet, namespace)
 	if all != nil && !errors.Is(all, errForbidden) {
 		return nil, all
 	}
@@ -101,7 +103,7 @@ func (a *api) find(r *http.Request, c *caller, namespace string) (*Letter, error
 	if err != nil {
 		return nil, err
 	}
-	return l, a.authorizer.require(ctx, c, verbGet, namespace, l.Function)
+	return l, a.require(ctx, user, verbGet, namespace, l.Function)
 }
 
 func (a *api) lookUp(ctx context.Context, namespace, id string) (*Letter, error) {
@@ -116,8 +118,8 @@ func (a *api) lookUp(ctx context.Context, namespace, id string) (*Letter, error)
 	return m.get(ctx, sequence)
 }
 
-func (a *api) get(w http.ResponseWriter, r *http.Request, c *caller, namespace string) error {
-	l, err := a.find(r, c, namespace)
+func (a *api) get(w http.ResponseWriter, r *http.Request, user *access.User, namespace string) error {
+	l, err := a.find(r, user, namespace)
 	if err != nil {
 		return err
 	}
@@ -126,8 +128,8 @@ func (a *api) get(w http.ResponseWriter, r *http.Request, c *caller, namespace s
 }
 
 // event answers with the event itself, in binary mode: its data is what it was, byte by byte.
-func (a *api) event(w http.ResponseWriter, r *http.Request, c *caller, namespace string) error {
-	l, err := a.find(r, c, namespace)
+func (a *api) event(w http.ResponseWriter, r *http.Request, user *access.User, namespace string) error {
+	l, err := a.find(r, user, namespace)
 	if err != nil {
 		return err
 	}
@@ -138,8 +140,8 @@ func (a *api) event(w http.ResponseWriter, r *http.Request, c *caller, namespace
 	return cehttp.WriteResponseWriter(binding.WithForceBinary(r.Context()), binding.ToMessage(&l.Event), http.StatusOK, w)
 }
 
-func (a *api) stats(w http.ResponseWriter, r *http.Request, c *caller, namespace string) error {
-	if err := a.authorizer.require(r.Context(), c, verbList, namespace); err != nil {
+func (a *api) stats(w http.ResponseWriter, r *http.Request, user *access.User, namespace string) error {
+	if err := a.require(r.Context(), user, verbList, namespace); err != nil {
 		return err
 	}
 	s := &Stats{Namespace: namespace, Functions: []FunctionStats{}}
@@ -155,6 +157,6 @@ func (a *api) stats(w http.ResponseWriter, r *http.Request, c *caller, namespace
 }
 
 // audit notes who did what.
-func (a *api) audit(r *http.Request, c *caller, namespace, what string, pairs ...any) {
-	a.logger.Infow(what, append([]any{"audit", true, "user", c.user.Username, "namespace", namespace, "from", r.RemoteAddr}, pairs...)...)
+func (a *api) audit(r *http.Request, user *access.User, namespace, what string, pairs ...any) {
+	a.logger.Infow(what, append([]any{"audit", true, "user", user.Name, "namespace", namespace, "from", r.RemoteAddr}, pairs...)...)
 }

@@ -22,6 +22,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/access"
 )
 
 const (
@@ -66,8 +68,8 @@ func (a *api) match(ctx context.Context, namespace string, p *parsedOrder) (*mat
 
 // authorizeOrder refuses an order for letters of functions that the caller may not update, or to one. Who may update all
 // of the namespace needs no look at the letters; who may update none does not learn of them.
-func (a *api) authorizeOrder(ctx context.Context, c *caller, namespace string, p *parsedOrder) error {
-	err := a.authorizer.require(ctx, c, verbUpdate, namespace)
+func (a *api) authorizeOrder(ctx context.Context, user *access.User, namespace string, p *parsedOrder) error {
+	err := a.require(ctx, user, verbUpdate, namespace)
 	if err == nil || !errors.Is(err, errForbidden) {
 		return err
 	}
@@ -91,7 +93,7 @@ func (a *api) authorizeOrder(ctx context.Context, c *caller, namespace string, p
 		}
 	}
 	for function := range functions {
-		if err := a.authorizer.require(ctx, c, verbUpdate, namespace, function); err != nil {
+		if err := a.require(ctx, user, verbUpdate, namespace, function); err != nil {
 			return err
 		}
 	}
@@ -107,14 +109,14 @@ type DryRun struct {
 	Letters []*Letter `json:"letters"`
 }
 
-func (a *api) redrive(w http.ResponseWriter, r *http.Request, c *caller, namespace string) error {
+func (a *api) redrive(w http.ResponseWriter, r *http.Request, user *access.User, namespace string) error {
 	ctx := r.Context()
 	p, err := a.parseOrder(r, namespace, true)
 	if err != nil {
 		return err
 	}
-	if err := a.authorizeOrder(ctx, c, namespace, p); err != nil {
-		a.audit(r, c, namespace, "Redrive refused", "filter", p.filter, "ids", len(p.ids))
+	if err := a.authorizeOrder(ctx, user, namespace, p); err != nil {
+		a.audit(r, user, namespace, "Redrive refused", "filter", p.filter, "ids", len(p.ids))
 		return err
 	}
 	found, _, err := a.match(ctx, namespace, p)
@@ -130,7 +132,7 @@ func (a *api) redrive(w http.ResponseWriter, r *http.Request, c *caller, namespa
 	}
 	now := time.Now().UTC()
 	j := &Redrive{
-		ID: newRedriveID(now), Namespace: namespace, State: StateQueued, User: c.user.Username, CreatedAt: now,
+		ID: newRedriveID(now), Namespace: namespace, State: StateQueued, User: user.Name, CreatedAt: now,
 		IDs: p.ids, Filter: p.filter, Rate: p.rate, Matched: found.count, Through: found.last,
 	}
 	if p.destination != nil {
@@ -139,7 +141,7 @@ func (a *api) redrive(w http.ResponseWriter, r *http.Request, c *caller, namespa
 	if err := a.store.saveRedrive(ctx, j); err != nil {
 		return err
 	}
-	a.audit(r, c, namespace, "Redrive", "redrive", j.ID, "filter", p.filter, "ids", len(p.ids), "destination", j.Destination,
+	a.audit(r, user, namespace, "Redrive", "redrive", j.ID, "filter", p.filter, "ids", len(p.ids), "destination", j.Destination,
 		"rate", p.rate, "matched", found.count)
 	a.runner.notify()
 	w.Header().Set("Location", fmt.Sprintf("/v1/namespaces/%s/redrives/%s", namespace, j.ID))
@@ -169,8 +171,8 @@ type RedriveList struct {
 	Redrives []*Redrive `json:"redrives"`
 }
 
-func (a *api) redrives(w http.ResponseWriter, r *http.Request, c *caller, namespace string) error {
-	if err := a.authorizer.require(r.Context(), c, verbList, namespace); err != nil {
+func (a *api) redrives(w http.ResponseWriter, r *http.Request, user *access.User, namespace string) error {
+	if err := a.require(r.Context(), user, verbList, namespace); err != nil {
 		return err
 	}
 	jobs, err := a.store.redrives(r.Context(), namespace)
@@ -183,8 +185,8 @@ func (a *api) redrives(w http.ResponseWriter, r *http.Request, c *caller, namesp
 
 // findRedrive returns the redrive of a request's path. Who made it may see and end it; so may who has the verb on all
 // functions of the namespace.
-func (a *api) findRedrive(r *http.Request, c *caller, verb, namespace string) (*Redrive, error) {
-	all := a.authorizer.require(r.Context(), c, verb, namespace)
+func (a *api) findRedrive(r *http.Request, user *access.User, verb, namespace string) (*Redrive, error) {
+	all := a.require(r.Context(), user, verb, namespace)
 	if all != nil && !errors.Is(all, errForbidden) {
 		return nil, all
 	}
@@ -192,7 +194,7 @@ func (a *api) findRedrive(r *http.Request, c *caller, verb, namespace string) (*
 	switch {
 	case all == nil:
 		return j, err
-	case err == nil && j.User == c.user.Username:
+	case err == nil && j.User == user.Name:
 		return j, nil
 	case err == nil, errors.Is(err, ErrNotFound):
 		return nil, errForbidden
@@ -200,8 +202,8 @@ func (a *api) findRedrive(r *http.Request, c *caller, verb, namespace string) (*
 	return nil, err
 }
 
-func (a *api) getRedrive(w http.ResponseWriter, r *http.Request, c *caller, namespace string) error {
-	j, err := a.findRedrive(r, c, verbGet, namespace)
+func (a *api) getRedrive(w http.ResponseWriter, r *http.Request, user *access.User, namespace string) error {
+	j, err := a.findRedrive(r, user, verbGet, namespace)
 	if err != nil {
 		return err
 	}
@@ -212,9 +214,9 @@ func (a *api) getRedrive(w http.ResponseWriter, r *http.Request, c *caller, name
 // cancelTries bounds how often a redrive is read anew that stores its progress meanwhile.
 const cancelTries = 10
 
-func (a *api) cancelRedrive(w http.ResponseWriter, r *http.Request, c *caller, namespace string) error {
+func (a *api) cancelRedrive(w http.ResponseWriter, r *http.Request, user *access.User, namespace string) error {
 	for range cancelTries {
-		j, err := a.findRedrive(r, c, verbUpdate, namespace)
+		j, err := a.findRedrive(r, user, verbUpdate, namespace)
 		if err != nil {
 			return err
 		}
@@ -223,7 +225,7 @@ func (a *api) cancelRedrive(w http.ResponseWriter, r *http.Request, c *caller, n
 			return nil
 		}
 		j.State, j.FinishedAt, j.Owner, j.Lease = StateCancelled, time.Now().UTC(), "", time.Time{}
-		j.Message = "cancelled by " + c.user.Username
+		j.Message = "cancelled by " + user.Name
 		err = a.store.saveRedrive(r.Context(), j)
 		if errors.Is(err, errChanged) {
 			continue
@@ -232,7 +234,7 @@ func (a *api) cancelRedrive(w http.ResponseWriter, r *http.Request, c *caller, n
 			return err
 		}
 		a.runner.interrupt(namespace)
-		a.audit(r, c, namespace, "Redrive cancelled", "redrive", j.ID)
+		a.audit(r, user, namespace, "Redrive cancelled", "redrive", j.ID)
 		writeJSON(w, http.StatusOK, jsonType, j)
 		return nil
 	}
@@ -246,14 +248,14 @@ type PurgeResult struct {
 	Purged  int `json:"purged"`
 }
 
-func (a *api) purge(w http.ResponseWriter, r *http.Request, c *caller, namespace string) error {
+func (a *api) purge(w http.ResponseWriter, r *http.Request, user *access.User, namespace string) error {
 	ctx := r.Context()
 	p, err := a.parseOrder(r, namespace, false)
 	if err != nil {
 		return err
 	}
-	if err := a.authorizeOrder(ctx, c, namespace, p); err != nil {
-		a.audit(r, c, namespace, "Purge refused", "filter", p.filter, "ids", len(p.ids))
+	if err := a.authorizeOrder(ctx, user, namespace, p); err != nil {
+		a.audit(r, user, namespace, "Purge refused", "filter", p.filter, "ids", len(p.ids))
 		return err
 	}
 	found, m, err := a.match(ctx, namespace, p)
@@ -277,7 +279,7 @@ func (a *api) purge(w http.ResponseWriter, r *http.Request, c *caller, namespace
 		err = errors.Join(err, failed)
 	}
 	a.store.metrics.purged(ctx, namespace, int64(result.Purged))
-	a.audit(r, c, namespace, "Purge", "filter", p.filter, "ids", len(p.ids), "matched", result.Matched, "purged", result.Purged)
+	a.audit(r, user, namespace, "Purge", "filter", p.filter, "ids", len(p.ids), "matched", result.Matched, "purged", result.Purged)
 	if err != nil {
 		return err
 	}

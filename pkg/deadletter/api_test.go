@@ -113,7 +113,7 @@ func TestAPIAuthorization(t *testing.T) {
 	if got := len(w.letters("")); got != 2 {
 		t.Errorf("%d letters are left, want 2", got)
 	}
-	w.cluster.broken = errors.New("broken")
+	w.cluster.Break(errors.New("broken"))
 	if a := w.do("GET", "/v1/namespaces/shop/letters", editor, nil, nil); a.status != http.StatusServiceUnavailable {
 		t.Errorf("without an API server: %d", a.status)
 	}
@@ -270,53 +270,5 @@ func TestAPIHandler(t *testing.T) {
 	}
 	if got := len(w.letters("")); got != 0 {
 		t.Errorf("%d letters", got)
-	}
-}
-
-func TestAuthCache(t *testing.T) {
-	c := newCluster()
-	a := c.authorizer(time.Minute)
-	request := func(token string) *http.Request {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-		if err != nil {
-			t.Fatal("NewRequest() =", err)
-		}
-		r.Header.Set("Authorization", token)
-		return r
-	}
-	for range 3 {
-		somebody, err := a.authenticate(request("bearer "+admin), "")
-		if err != nil {
-			t.Fatal("authenticate() =", err)
-		}
-		if err := a.require(t.Context(), somebody, verbUpdate, "shop"); err != nil {
-			t.Error("require() =", err)
-		}
-		if err := a.require(t.Context(), somebody, verbUpdate, "other"); !errors.Is(err, errForbidden) {
-			t.Error("require() =", err)
-		}
-		if _, err := a.authenticate(request("Bearer "+stranger), ""); !errors.Is(err, errUnauthorized) {
-			t.Error("authenticate() =", err)
-		}
-	}
-	if c.reviews != 2 || c.accessReviews != 2 {
-		t.Errorf("%d looks at tokens and %d at rights, want 2 and 2", c.reviews, c.accessReviews)
-	}
-	for _, header := range []string{"", "Bearer", "Bearer ", "Basic " + admin, "Bearer " + strings.Repeat("x", maxToken+1)} {
-		if _, err := a.authenticate(request(header), ""); !errors.Is(err, errUnauthorized) {
-			t.Errorf("authenticate(%.20q) = %v", header, err)
-		}
-	}
-	if c.reviews != 2 {
-		t.Errorf("the API server was asked about what is no token")
-	}
-	// No verdict is kept of an API server that does not answer.
-	c.broken = errors.New("broken")
-	if _, err := a.authenticate(request("Bearer other"), ""); problemOf(err).Status != http.StatusServiceUnavailable {
-		t.Error("authenticate() =", err)
-	}
-	c.broken = nil
-	if _, err := a.authenticate(request("Bearer other"), ""); err != nil {
-		t.Error("authenticate() =", err)
 	}
 }

@@ -57,7 +57,7 @@ func benchmarkIngest(b *testing.B, kept int64) {
 		}
 	}()
 	server := NewServer(Options{
-		Store: store, Authorizer: newCluster().authorizer(0), Owner: "bench", Logger: logger,
+		Store: store, Access: newCluster().Reviewer(0), Owner: "bench", Logger: logger,
 		Settings: func() *config.DeadLetters { return settings },
 	})
 	web := newLoopback(b, server.Handler())

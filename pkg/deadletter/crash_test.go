@@ -79,7 +79,7 @@ func runChild(folder, functions string) error {
 		return err
 	}
 	server := NewServer(Options{
-		Store: store, Authorizer: newCluster().authorizer(time.Minute), Owner: "deadletter-0", Logger: logger,
+		Store: store, Access: newCluster().Reviewer(time.Minute), Owner: "deadletter-0", Logger: logger,
 		Settings: func() *config.DeadLetters { return settings },
 		Transport: &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, functions)

@@ -21,6 +21,8 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/access"
 )
 
 // Codes of errors. They are part of the API.
@@ -81,6 +83,10 @@ func problemOf(err error) *Problem {
 	switch {
 	case ok:
 		return problem
+	case errors.Is(err, access.ErrUnauthenticated):
+		return &Problem{Status: http.StatusUnauthorized, Code: codeUnauthorized, Detail: err.Error()}
+	case errors.Is(err, access.ErrUnavailable):
+		return &Problem{Status: http.StatusServiceUnavailable, Code: codeUnavailable, Detail: access.ErrUnavailable.Error()}
 	case errors.Is(err, ErrNotFound):
 		return &Problem{Status: http.StatusNotFound, Code: codeNotFound, Detail: ErrNotFound.Error()}
 	case errors.Is(err, ErrFull):

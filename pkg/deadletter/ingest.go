@@ -66,7 +66,7 @@ func (s *ingest) take(w http.ResponseWriter, r *http.Request) error {
 		return invalid("the path has no name of a namespace")
 	}
 	if settings.Audience != "" {
-		if err := s.authorizer.requireSender(r, settings.Audience, namespace); err != nil {
+		if err := s.requireSender(r, settings.Audience, namespace); err != nil {
 			return err
 		}
 	}

@@ -302,10 +302,10 @@ func TestReceiveAudience(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t, func(d *config.DeadLetters) { d.Audience = "letters" })
-			w.cluster.broken = tc.broken
-			w.cluster.audiences[sender] = "letters"
-			w.cluster.audiences["system:serviceaccount:shop2:orders-trigger"] = "letters"
-			w.cluster.audiences["system:serviceaccount:shop:other"] = "other"
+			w.cluster.Break(tc.broken)
+			w.cluster.SetAudience(sender, "letters")
+			w.cluster.SetAudience("system:serviceaccount:shop2:orders-trigger", "letters")
+			w.cluster.SetAudience("system:serviceaccount:shop:other", "other")
 			if a := w.do(http.MethodPost, "/v1/namespaces/shop", tc.token, eventHeader("1"), nil); a.status != tc.want {
 				t.Errorf("status %d, want %d: %s", a.status, tc.want, a.body)
 			}

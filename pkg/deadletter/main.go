@@ -34,6 +34,7 @@ import (
 	k8sruntime "knative.dev/pkg/observability/runtime/k8s"
 	"knative.dev/pkg/system"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/access"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 )
@@ -114,7 +115,7 @@ func run(ctx context.Context, settings *settings, logger *zap.SugaredLogger) (er
 	kube := kubeclient.Get(ctx)
 	return NewServer(Options{
 		Store: store,
-		Authorizer: NewAuthorizer(kube.AuthenticationV1().TokenReviews(), kube.AuthorizationV1().SubjectAccessReviews(),
+		Access: access.NewReviewer(kube.AuthenticationV1().TokenReviews(), kube.AuthorizationV1().SubjectAccessReviews(),
 			func() time.Duration { return settings.load().AuthCache }),
 		Settings: settings.load,
 		Owner:    system.PodName(),

@@ -31,6 +31,7 @@ import (
 	"knative.dev/pkg/logging"
 	"knative.dev/pkg/network/handlers"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/access"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 )
 
@@ -52,8 +53,8 @@ const (
 type Options struct {
 	// Store keeps the letters. The Server does not close it.
 	Store *Store
-	// Authorizer says who may do what.
-	Authorizer *Authorizer
+	// Access says who may do what.
+	Access *access.Reviewer
 	// Settings returns those that hold now.
 	Settings func() *config.DeadLetters
 	// Owner names this process among those that use the same store.
@@ -65,11 +66,11 @@ type Options struct {
 
 // Server takes letters and serves the API.
 type Server struct {
-	store      *Store
-	authorizer *Authorizer
-	settings   func() *config.DeadLetters
-	runner     *runner
-	logger     *zap.SugaredLogger
+	store    *Store
+	access   *access.Reviewer
+	settings func() *config.DeadLetters
+	runner   *runner
+	logger   *zap.SugaredLogger
 }
 
 // NewServer makes a Server.
@@ -79,11 +80,11 @@ func NewServer(o Options) *Server {
 		transport = newTransport(apiServers())
 	}
 	return &Server{
-		store:      o.Store,
-		authorizer: o.Authorizer,
-		settings:   o.Settings,
-		runner:     newRunner(o.Store, o.Owner, o.Settings, transport, o.Logger),
-		logger:     o.Logger,
+		store:    o.Store,
+		access:   o.Access,
+		settings: o.Settings,
+		runner:   newRunner(o.Store, o.Owner, o.Settings, transport, o.Logger),
+		logger:   o.Logger,
 	}
 }
 
@@ -91,7 +92,7 @@ func NewServer(o Options) *Server {
 type handler func(http.ResponseWriter, *http.Request) error
 
 // apiHandler does so for somebody who is known.
-type apiHandler func(w http.ResponseWriter, r *http.Request, c *caller, namespace string) error
+type apiHandler func(w http.ResponseWriter, r *http.Request, user *access.User, namespace string) error
 
 // APIHandler serves the API alone.
 func (s *Server) APIHandler() http.Handler {
@@ -135,7 +136,7 @@ func (s *Server) route(mux *http.ServeMux) {
 // authenticated refuses strangers.
 func (s *Server) authenticated(h apiHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		c, err := s.authorizer.authenticate(r, "")
+		user, err := s.access.Authenticate(r, "")
 		if err != nil {
 			return err
 		}
@@ -144,7 +145,7 @@ func (s *Server) authenticated(h apiHandler) handler {
 			return invalid("the path has no name of a namespace")
 		}
 		w.Header().Set("Cache-Control", "no-store")
-		return h(w, r, c, namespace)
+		return h(w, r, user, namespace)
 	}
 }
 

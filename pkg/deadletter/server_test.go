@@ -20,7 +20,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -31,83 +30,28 @@ import (
 	"testing"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
-	authorizationv1 "k8s.io/api/authorization/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/fake"
-	clientgotesting "k8s.io/client-go/testing"
 	logtesting "knative.dev/pkg/logging/testing"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/access/accesstest"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 )
 
-// cluster answers who somebody is, and what they may do: a token is the name of a user.
-type cluster struct {
-	mu sync.Mutex
-	// rights are "user verb namespace/function", where the function may be empty.
-	rights map[string]bool
-	// audiences are what tokens are for, besides the API server.
-	audiences map[string]string
-	broken    error
-	// reviews and accessReviews count the questions.
-	reviews, accessReviews int
-}
-
 const (
 	admin    = "admin"
-	stranger = "stranger"
+	stranger = accesstest.Stranger
 )
 
-func newCluster(rights ...string) *cluster {
-	c := &cluster{rights: map[string]bool{}, audiences: map[string]string{}}
+func newCluster(rights ...string) *accesstest.Cluster {
 	for _, verb := range []string{verbGet, verbList, verbUpdate} {
-		c.rights[admin+" "+verb+" shop/"] = true
+		rights = append(rights, admin+" "+verb+" shop/")
 	}
-	for _, right := range rights {
-		c.rights[right] = true
-	}
-	return c
-}
-
-func (c *cluster) authorizer(lifetime time.Duration) *Authorizer {
-	kube := fake.NewClientset()
-	kube.PrependReactor("create", "tokenreviews", func(action clientgotesting.Action) (bool, runtime.Object, error) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.reviews++
-		review := action.(clientgotesting.CreateAction).GetObject().(*authenticationv1.TokenReview).DeepCopy()
-		if c.broken != nil {
-			return true, nil, c.broken
-		}
-		if review.Spec.Token != stranger {
-			audience, ok := c.audiences[review.Spec.Token]
-			review.Status.Authenticated = ok == (len(review.Spec.Audiences) > 0)
-			review.Status.User.Username = review.Spec.Token
-			review.Status.Audiences = []string{audience}
-		}
-		return true, review, nil
-	})
-	kube.PrependReactor("create", "subjectaccessreviews", func(action clientgotesting.Action) (bool, runtime.Object, error) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.accessReviews++
-		review := action.(clientgotesting.CreateAction).GetObject().(*authorizationv1.SubjectAccessReview).DeepCopy()
-		if c.broken != nil {
-			return true, nil, c.broken
-		}
-		a := review.Spec.ResourceAttributes
-		review.Status.Allowed = a.Group == "lambda.knative.io" && a.Resource == "lambdafunctions" &&
-			c.rights[fmt.Sprintf("%s %s %s/%s", review.Spec.User, a.Verb, a.Namespace, a.Name)]
-		return true, review, nil
-	})
-	return NewAuthorizer(kube.AuthenticationV1().TokenReviews(), kube.AuthorizationV1().SubjectAccessReviews(),
-		func() time.Duration { return lifetime })
+	return accesstest.NewCluster(rights...)
 }
 
 // world is a server with a store of its own, and functions that letters can be sent to.
 type world struct {
 	*testing.T
-	cluster  *cluster
+	cluster  *accesstest.Cluster
 	settings *config.DeadLetters
 	store    *Store
 	server   *Server
@@ -156,10 +100,10 @@ func (w *world) serve() {
 	}))
 	w.Cleanup(functions.Close)
 	w.server = NewServer(Options{
-		Store:      w.store,
-		Authorizer: w.cluster.authorizer(0),
-		Settings:   func() *config.DeadLetters { return w.settings },
-		Owner:      "deadletter-0",
+		Store:    w.store,
+		Access:   w.cluster.Reviewer(0),
+		Settings: func() *config.DeadLetters { return w.settings },
+		Owner:    "deadletter-0",
 		Transport: &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, functions.Listener.Addr().String())
 		}},
