@@ -21,22 +21,16 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"time"
 
-	"go.uber.org/zap"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
-	"knative.dev/pkg/configmap"
-	"knative.dev/pkg/injection"
-	"knative.dev/pkg/injection/sharedmain"
 	"knative.dev/pkg/logging"
-	k8sruntime "knative.dev/pkg/observability/runtime/k8s"
 	"knative.dev/pkg/system"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/access"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
-	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/process"
 )
 
 const (
@@ -45,58 +39,23 @@ const (
 	// those who send letters from those who look at them.
 	lettersAddress = ":8080"
 	apiAddress     = ":8081"
-	flushTimeout   = 5 * time.Second
 
 	defaultFolder = "/var/lib/deadletter"
 )
 
 // Main runs the process until the context ends.
 func Main(ctx context.Context) {
-	cfg := injection.ParseAndGetRESTConfigOrDie()
-	// A look at who somebody is must not wait for a limit of the client's own.
-	cfg.QPS, cfg.Burst = 100, 200
-	ctx, startInformers := injection.EnableInjectionOrDie(ctx, cfg)
-	logger, level := sharedmain.SetupLoggerOrDie(ctx, component)
-	defer func() { _ = logger.Sync() }() // stdout cannot always be synced
-	ctx = logging.WithLogger(ctx, logger)
-	observability.LogErrors(logger)
-
-	pprof := k8sruntime.NewProfilingServer(logger.Named("pprof"))
-	meters, tracers := sharedmain.SetupObservabilityOrDie(ctx, component, logger, pprof)
-	defer func() {
-		flushing, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
-		defer cancel()
-		if err := errors.Join(meters.Shutdown(flushing), tracers.Shutdown(flushing)); err != nil {
-			logger.Errorw("Failed to flush metrics and traces", "error", err)
-		}
-	}()
-	watcher := sharedmain.SetupConfigMapWatchOrDie(ctx, logger)
-	sharedmain.WatchLoggingConfigOrDie(ctx, watcher, logger, level, component)
-	sharedmain.WatchObservabilityConfigOrDie(ctx, watcher, pprof, logger, component)
-	settings := newSettings(logger)
-	settings.WatchConfigs(watcher)
-	if err := watcher.Start(ctx.Done()); err != nil {
-		logger.Fatalw("Failed to read the ConfigMaps", "error", err)
-	}
-	startInformers()
-	go servePprof(pprof, logger)
-	defer func() { _ = pprof.Shutdown(context.WithoutCancel(ctx)) }() // nobody profiles the end
-	if err := run(ctx, settings, logger); err != nil {
-		logger.Fatalw("The process ends", "error", err)
-	}
+	process.Main(ctx, component, process.ConfigMap[config.DeadLetters]{
+		Name: config.DeadLettersConfigName, Parse: config.NewDeadLettersFromConfigMap, Default: config.DefaultDeadLetters,
+	}, run)
 }
 
-func servePprof(server *k8sruntime.ProfilingServer, logger *zap.SugaredLogger) {
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-		logger.Errorw("Failed to serve profiles", "error", err)
-	}
-}
-
-func run(ctx context.Context, settings *settings, logger *zap.SugaredLogger) (err error) {
+func run(ctx context.Context, settings func() *config.DeadLetters) (err error) {
+	logger := logging.FromContext(ctx)
 	store, err := OpenStore(ctx, StoreOptions{
 		Folder:      envOr("DEADLETTER_FOLDER", defaultFolder),
 		Credentials: os.Getenv("DEADLETTER_CREDENTIALS"),
-		Settings:    settings.load(),
+		Settings:    settings(),
 		Logger:      logger,
 	})
 	if err != nil {
@@ -116,28 +75,11 @@ func run(ctx context.Context, settings *settings, logger *zap.SugaredLogger) (er
 	return NewServer(Options{
 		Store: store,
 		Access: access.NewReviewer(kube.AuthenticationV1().TokenReviews(), kube.AuthorizationV1().SubjectAccessReviews(),
-			func() time.Duration { return settings.load().AuthCache }),
-		Settings: settings.load,
+			func() time.Duration { return settings().AuthCache }),
+		Settings: settings,
 		Owner:    system.PodName(),
 		Logger:   logger,
 	}).Run(ctx, letters, apiOnly)
-}
-
-// settings keep the newest good version of ConfigMap config-dead-letters.
-type settings struct{ *configmap.UntypedStore }
-
-func newSettings(logger *zap.SugaredLogger) *settings {
-	return &settings{configmap.NewUntypedStore(component, logger.Named("config-store"), configmap.Constructors{
-		config.DeadLettersConfigName: config.NewDeadLettersFromConfigMap,
-	})}
-}
-
-// load returns what holds now. Who gets it must not change it.
-func (s *settings) load() *config.DeadLetters {
-	if d, ok := s.UntypedLoad(config.DeadLettersConfigName).(*config.DeadLetters); ok {
-		return d
-	}
-	return config.DefaultDeadLetters()
 }
 
 func envOr(name, fallback string) string {
