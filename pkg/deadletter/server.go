@@ -18,33 +18,23 @@ package deadletter
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.uber.org/zap"
 	"knative.dev/pkg/logging"
-	"knative.dev/pkg/network/handlers"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/access"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/process"
 )
 
 const jsonType = "application/json"
 
 const (
-	// quiet is how long no request may come before the process ends, drainTimeout how long it waits for that, and as long
-	// again for answers that are on their way.
-	quiet             = 2 * time.Second
-	drainTimeout      = 10 * time.Second
-	readHeaderTimeout = 10 * time.Second
-	maxRequestHeader  = 64 << 10
-
 	healthPath    = "/health"
 	readinessPath = "/readiness"
 )
@@ -202,45 +192,13 @@ func (s *Server) probe(w http.ResponseWriter, r *http.Request) {
 // Run serves letters and the API on one listener, the API alone on the other, and sends letters again, until the context
 // ends. Then it lets requests end.
 func (s *Server) Run(ctx context.Context, letters, apiOnly net.Listener) error {
-	drainer := &handlers.Drainer{Inner: s.Handler(), HealthCheck: s.probe, QuietPeriod: quiet}
-	servers := map[net.Listener]*http.Server{letters: newHTTPServer(drainer), apiOnly: newHTTPServer(s.APIHandler())}
-	failed := make(chan error, len(servers))
-	for listener, server := range servers {
-		go func() {
-			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-				failed <- fmt.Errorf("failed to serve on %s: %w", listener.Addr(), err)
-			}
-		}()
-	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
 	var ran sync.WaitGroup
 	ran.Go(func() { s.runner.run(running) })
 	ran.Go(func() { s.store.sweepUntil(running) })
-	var err error
-	select {
-	case err = <-failed:
-	case <-ctx.Done():
-		drained := make(chan struct{})
-		go func() {
-			defer close(drained)
-			drainer.Drain()
-		}()
-		select {
-		case <-drained:
-		case <-time.After(drainTimeout):
-		}
-	}
+	drainer := process.NewDrainer(s.Handler(), s.probe)
+	err := process.Serve(ctx, drainer, map[net.Listener]http.Handler{letters: drainer, apiOnly: s.APIHandler()})
 	stop()
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	for _, server := range servers {
-		err = errors.Join(err, server.Shutdown(ending))
-	}
 	ran.Wait()
 	return err
-}
-
-func newHTTPServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: readHeaderTimeout, MaxHeaderBytes: maxRequestHeader}
 }
