@@ -59,8 +59,8 @@ var (
 	eventingResources = gauge("eventing.resources.total", "{object}", "Objects of Knative Eventing made for functions, by namespace and type.")
 )
 
-// must is for instruments, whose names are constants.
-func must[T any](instrument T, err error) T {
+// Must is for instruments, whose names are constants.
+func Must[T any](instrument T, err error) T {
 	if err != nil {
 		panic(err)
 	}
@@ -68,16 +68,16 @@ func must[T any](instrument T, err error) T {
 }
 
 func counter(name, unit, description string) metric.Int64Counter {
-	return must(meter.Int64Counter(prefix+name, metric.WithUnit(unit), metric.WithDescription(description)))
+	return Must(meter.Int64Counter(prefix+name, metric.WithUnit(unit), metric.WithDescription(description)))
 }
 
 func histogram(name, description string, buckets []float64) metric.Float64Histogram {
-	return must(meter.Float64Histogram(prefix+name, metric.WithUnit("s"), metric.WithDescription(description),
+	return Must(meter.Float64Histogram(prefix+name, metric.WithUnit("s"), metric.WithDescription(description),
 		metric.WithExplicitBucketBoundaries(buckets...)))
 }
 
 func gauge(name, unit, description string) metric.Int64ObservableGauge {
-	return must(meter.Int64ObservableGauge(prefix+name, metric.WithUnit(unit), metric.WithDescription(description)))
+	return Must(meter.Int64ObservableGauge(prefix+name, metric.WithUnit(unit), metric.WithDescription(description)))
 }
 
 func label(name, value string) attribute.KeyValue { return attribute.String(name, value) }

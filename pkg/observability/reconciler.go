@@ -50,6 +50,8 @@ type Leader interface {
 type Object struct {
 	// Phase and Runtime are "" where the object has none.
 	Phase, Runtime string
+	// Trace is what Carry has written of that in which the object was changed, as long as the change was not reconciled.
+	Trace string
 }
 
 // Reconciler has another one's reconciles counted, measured and traced, and their logs carry the trace. It is put around
@@ -77,7 +79,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, key string) error {
 	ctx = withAttributes(ctx, []attribute.KeyValue{
 		AttributeNamespace.String(namespace), AttributeFunction.String(name), AttributeRuntime.String(object.Runtime), AttributePhase.String(object.Phase),
 	})
-	ctx, span := StartSpan(ctx, "reconcile")
+	ctx, span := StartSpan(Resume(ctx, object.Trace), "reconcile")
 	defer span.End()
 	ctx = WithTraceInLog(ctx)
 

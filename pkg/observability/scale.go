@@ -26,11 +26,11 @@ import (
 
 // What Knative's autoscaler makes of a function is named as what the function's own runtime measures.
 var (
-	replicas = must(meter.Int64ObservableGauge("knative.lambda.function.replicas", metric.WithUnit("{replica}"),
+	replicas = Must(meter.Int64ObservableGauge("knative.lambda.function.replicas", metric.WithUnit("{replica}"),
 		metric.WithDescription("Instances of functions: how many the autoscaler wants, and how many there are.")))
-	concurrencyLimit = must(meter.Int64ObservableGauge("knative.lambda.function.concurrency.limit", metric.WithUnit("{request}"),
+	concurrencyLimit = Must(meter.Int64ObservableGauge("knative.lambda.function.concurrency.limit", metric.WithUnit("{request}"),
 		metric.WithDescription("Requests that one instance of a function gets at once at most; 0 is no limit.")))
-	scaledToZero = must(meter.Int64Counter("knative.lambda.function.scale_to_zero", metric.WithUnit("{event}"),
+	scaledToZero = Must(meter.Int64Counter("knative.lambda.function.scale_to_zero", metric.WithUnit("{event}"),
 		metric.WithDescription("How often a function was left without an instance, because nobody called it.")))
 )
 

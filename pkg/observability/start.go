@@ -34,7 +34,7 @@ const (
 )
 
 // coldStart is named as the runtime's, and has its buckets.
-var coldStart = must(meter.Float64Histogram("knative.lambda.function.cold_start.duration", metric.WithUnit("s"),
+var coldStart = Must(meter.Float64Histogram("knative.lambda.function.cold_start.duration", metric.WithUnit("s"),
 	metric.WithDescription("Time that a cold start takes: schedule is until the pod has a node, pull is for its images, create is what else there is until its container runs."),
 	metric.WithExplicitBucketBoundaries(.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30)))
 

@@ -28,15 +28,15 @@ import (
 // What the instances of functions reserve, and what that costs. Names end in their units: these have none of their own in
 // OpenTelemetry.
 var (
-	coreSeconds = must(meter.Float64ObservableCounter("knative.lambda.function.cpu_seconds",
+	coreSeconds = Must(meter.Float64ObservableCounter("knative.lambda.function.cpu_seconds",
 		metric.WithDescription("Processors that a function's instances have reserved, times the seconds that they had them.")))
-	byteSeconds = must(meter.Float64ObservableCounter("knative.lambda.function.memory_byte_seconds",
+	byteSeconds = Must(meter.Float64ObservableCounter("knative.lambda.function.memory_byte_seconds",
 		metric.WithDescription("Memory that a function's instances have reserved, times the seconds that they had it.")))
-	instanceCores = must(meter.Float64ObservableGauge("knative.lambda.function.instance_cpu_cores",
+	instanceCores = Must(meter.Float64ObservableGauge("knative.lambda.function.instance_cpu_cores",
 		metric.WithDescription("Processors that one instance of a function reserves.")))
-	instanceBytes = must(meter.Float64ObservableGauge("knative.lambda.function.instance_memory_bytes",
+	instanceBytes = Must(meter.Float64ObservableGauge("knative.lambda.function.instance_memory_bytes",
 		metric.WithDescription("Memory that one instance of a function reserves.")))
-	price = must(meter.Float64ObservableGauge("knative.lambda.operator.price",
+	price = Must(meter.Float64ObservableGauge("knative.lambda.operator.price",
 		metric.WithDescription("Prices of config-cost, by what they are of.")))
 )
 

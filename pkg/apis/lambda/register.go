@@ -55,6 +55,18 @@ const (
 	// RebuildAnnotationKey on a LambdaFunction makes a new build whenever its value changes, although nothing else
 	// did, for example to take in security updates of a base image.
 	RebuildAnnotationKey = GroupName + "/rebuild"
+
+	// CancelBuildAnnotationKey on a LambdaFunction stops the build whose build key (status.buildStatus.key) is its value.
+	// The function keeps its last image, until a change of the spec or of RebuildAnnotationKey makes another build.
+	CancelBuildAnnotationKey = GroupName + "/cancel-build"
+
+	// RollbackAnnotationKey on a LambdaFunction sends all calls to the Revision of this name. It is taken away when the
+	// spec changes.
+	RollbackAnnotationKey = GroupName + "/rollback"
+
+	// TraceAnnotationKey on a LambdaFunction has the trace of the command that has last written its spec, a JSON object of
+	// W3C headers: the reconcile of that spec is part of it.
+	TraceAnnotationKey = GroupName + "/trace"
 )
 
 // LambdaFunctionsResource is the resource of LambdaFunction.

@@ -29,6 +29,7 @@ import (
 	"knative.dev/pkg/controller"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/buildqueue"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
@@ -43,6 +44,7 @@ func (r *Reconciler) reconcileBuild(ctx context.Context, fn *v1alpha1.LambdaFunc
 		// The TaskRun may be gone by now: what it made is not. Nodes may have to pull it from elsewhere by now.
 		_, digest, _ := strings.Cut(fn.Status.BuildStatus.ImageURI, "@")
 		fn.Status.BuildStatus.ImageURI = build.ImageURI(digest)
+		fn.Status.BuildStatus.Rebuild = fn.Annotations[lambda.RebuildAnnotationKey]
 		fn.Status.MarkBuildReady()
 	} else {
 		// Whatever fails from here on, what an older spec left behind must not be taken for this one's.
@@ -50,6 +52,9 @@ func (r *Reconciler) reconcileBuild(ctx context.Context, fn *v1alpha1.LambdaFunc
 	}
 	if err := r.retireBuilds(ctx, fn, names.Build(fn, build.Key()), built); err != nil || built {
 		return err
+	}
+	if fn.Annotations[lambda.CancelBuildAnnotationKey] == build.Key() {
+		return r.cancelBuild(ctx, fn, build)
 	}
 	desired := resources.MakeTaskRun(fn, build, config.FromContextOrDefaults(ctx).Build)
 	taskRun, err := r.taskRun(ctx, fn, build, desired)

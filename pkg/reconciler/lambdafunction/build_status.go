@@ -25,6 +25,7 @@ import (
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	"knative.dev/pkg/apis"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
@@ -88,6 +89,7 @@ func whyPending(taskRun *tektonv1.TaskRun) (reason, message string) {
 func beginBuild(fn *v1alpha1.LambdaFunction, build *resources.Build, taskRun *tektonv1.TaskRun) {
 	fn.Status.BeginBuild(build.Key(), taskRun.Name, taskRun.Status.StartTime)
 	fn.Status.BuildStatus.Attempt = resources.Attempt(taskRun)
+	fn.Status.BuildStatus.Rebuild = fn.Annotations[lambda.RebuildAnnotationKey]
 }
 
 func propagateImage(fn *v1alpha1.LambdaFunction, build *resources.Build, taskRun *tektonv1.TaskRun) {

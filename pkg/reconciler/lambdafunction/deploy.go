@@ -36,7 +36,7 @@ import (
 )
 
 // reconcileService makes the Knative Service serve the image of the present spec. As long as there is none (""), a
-// Service that is there already stays as it is.
+// Service that is there already serves what it did.
 func (r *Reconciler) reconcileService(ctx context.Context, fn *v1alpha1.LambdaFunction, image string) error {
 	there := image != ""
 	service, err := r.serviceLister.Services(fn.Namespace).Get(names.Service(fn))
@@ -55,10 +55,8 @@ func (r *Reconciler) reconcileService(ctx context.Context, fn *v1alpha1.LambdaFu
 		fn.Status.MarkServiceNotOwned(service.Name)
 		return r.notOwned(fn, "Knative Service", service.Name)
 	}
-	if there {
-		if service, err = r.updateService(ctx, fn, service, image); err != nil {
-			return markRefused(fn, err)
-		}
+	if service, err = r.updateService(ctx, fn, service, image); err != nil {
+		return markRefused(fn, err)
 	}
 	fn.Status.PropagateService(service, there)
 	if !fn.Status.Starting(service) {
@@ -89,7 +87,10 @@ func (r *Reconciler) createService(ctx context.Context, fn *v1alpha1.LambdaFunct
 
 func (r *Reconciler) updateService(ctx context.Context, fn *v1alpha1.LambdaFunction, existing *servingv1.Service, image string) (*servingv1.Service, error) {
 	desired := existing.DeepCopy()
-	resources.ApplyService(desired, fn, image, config.FromContextOrDefaults(ctx))
+	resources.ApplyRollback(desired, fn)
+	if image != "" {
+		resources.ApplyService(desired, fn, image, config.FromContextOrDefaults(ctx))
+	}
 	if equality.Semantic.DeepEqual(desired, existing) {
 		return existing, nil
 	}

@@ -36,6 +36,12 @@ import (
 // oomKilled is the kubelet's reason for a container that used more memory than it may.
 const oomKilled = "OOMKilled"
 
+// What helps where the same source shall be built again, and what is said of a build that was cancelled.
+const (
+	rebuildRemedy  = "To build the same source again, change annotation " + lambda.RebuildAnnotationKey + "."
+	buildCancelled = "The build was cancelled. " + rebuildRemedy
+)
+
 // failure is why a build ended without an image.
 type failure struct {
 	reason, message, logTail string
@@ -53,14 +59,13 @@ func (r *Reconciler) failureOf(ctx context.Context, before *v1alpha1.BuildStatus
 	if err := json.Unmarshal([]byte(result(taskRun, resources.ResultFailure)), &refused); err == nil && refused.Reason != "" {
 		return failure{reason: string(refused.Reason), message: refused.Message}
 	}
-	const remedy = "To build the same source again, change annotation " + lambda.RebuildAnnotationKey + "."
 	succeeded := taskRun.Status.GetCondition(apis.ConditionSucceeded)
 	switch tektonv1.TaskRunReason(succeeded.GetReason()) {
 	case tektonv1.TaskRunReasonTimedOut:
 		return failure{reason: v1alpha1.ReasonBuildTimeout, message: fmt.Sprintf(
-			"The build took longer than %s: set spec.build.timeout higher. %s", taskRun.Spec.Timeout.Duration, remedy)}
+			"The build took longer than %s: set spec.build.timeout higher. %s", taskRun.Spec.Timeout.Duration, rebuildRemedy)}
 	case tektonv1.TaskRunReasonCancelled:
-		return failure{reason: v1alpha1.ReasonBuildCancelled, message: "The build was cancelled. " + remedy}
+		return failure{reason: v1alpha1.ReasonBuildCancelled, message: buildCancelled}
 	case tektonv1.TaskRunReasonImagePullFailed:
 		return failure{reason: v1alpha1.ReasonBuildImagePullFailed, message: succeeded.GetMessage()}
 	}

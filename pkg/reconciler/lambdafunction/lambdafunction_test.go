@@ -48,6 +48,7 @@ import (
 	fakeservingclient "knative.dev/serving/pkg/client/injection/client/fake"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	fakelambdaclient "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/client/fake"
 	lambdafunctionreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdafunction"
@@ -161,6 +162,7 @@ func begun(fn *v1alpha1.LambdaFunction) {
 	fn.Status.MarkSourceReady()
 	fn.Status.BeginBuild(buildOf(fn).Key(), taskRunName(fn), nil)
 	fn.Status.BuildStatus.Attempt = 1
+	fn.Status.BuildStatus.Rebuild = fn.Annotations[lambda.RebuildAnnotationKey]
 }
 
 // built is a function whose image is there.
@@ -339,6 +341,7 @@ func tables() map[string]rtesting.TableTest {
 		"service":  serviceRows(),
 		"starting": startingRows(),
 		"eventing": eventingRows(),
+		"asked":    askedRows(),
 		"brokers":  brokerRows(),
 		"triggers": triggerRows(),
 		"sources":  sourceRows(),

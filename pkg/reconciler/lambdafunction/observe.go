@@ -80,7 +80,11 @@ func observe(ctx context.Context, cmw configmap.Watcher, impl *controller.Impl, 
 		if err != nil {
 			return observability.Object{Phase: string(v1alpha1.PhaseDeleting)}
 		}
-		return observability.Object{Phase: string(phaseOf(fn)), Runtime: string(fn.Spec.Runtime.Language)}
+		object := observability.Object{Phase: string(phaseOf(fn)), Runtime: string(fn.Spec.Runtime.Language)}
+		if fn.Generation != fn.Status.ObservedGeneration {
+			object.Trace = fn.Annotations[lambda.TraceAnnotationKey]
+		}
+		return object
 	})
 	observability.CountFromZero(phases)
 	t := &transitions{leads: leader.IsLeaderFor, functions: functions.Lister(), logger: logging.FromContext(ctx)}

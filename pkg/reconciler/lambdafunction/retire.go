@@ -33,13 +33,17 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
 )
 
-// superseded is the message of the TaskRuns that were cancelled here, and not by a user.
-const superseded = "superseded by a newer build"
+// The messages of the TaskRuns that were cancelled here: for a newer spec, or because the function says so.
+const (
+	superseded = "superseded by a newer build"
+	asked      = "cancelled by annotation " + lambda.CancelBuildAnnotationKey
+)
 
-// cancelPatch is how Tekton is told to end a TaskRun and its pod.
-const cancelPatch = `{"spec":{"status":"` + tektonv1.TaskRunSpecStatusCancelled + `","statusMessage":"` + superseded + `"}}`
+// cancelPatch is how Tekton is told to end a TaskRun and its pod, with a message.
+const cancelPatch = `{"spec":{"status":"` + tektonv1.TaskRunSpecStatusCancelled + `","statusMessage":"%s"}}`
 
 // retireBuilds cancels what builds an older spec, and deletes those of the builds that ended which are more or older than
 // ConfigMap config-build keeps. The current one stays, unless it has become old and its image is known.
@@ -57,7 +61,7 @@ func (r *Reconciler) retireBuilds(ctx context.Context, fn *v1alpha1.LambdaFuncti
 			ended = append(ended, taskRun)
 		default:
 			kept[taskRun.Name] = struct{}{}
-			if err := r.cancel(ctx, taskRun); err != nil {
+			if err := r.cancel(ctx, taskRun, superseded); err != nil {
 				return err
 			}
 		}
@@ -105,11 +109,32 @@ func (r *Reconciler) lifetime(taskRun *tektonv1.TaskRun, limit time.Duration) ti
 	return limit - r.clock.Since(taskRun.Status.CompletionTime.Time)
 }
 
-func (r *Reconciler) cancel(ctx context.Context, taskRun *tektonv1.TaskRun) error {
+// cancelBuild ends the build of the present spec, and leaves it at that until there is another one.
+func (r *Reconciler) cancelBuild(ctx context.Context, fn *v1alpha1.LambdaFunction, build *resources.Build) error {
+	taskRun, err := r.taskRunLister.TaskRuns(fn.Namespace).Get(names.Build(fn, build.Key()))
+	switch {
+	case err != nil && !apierrs.IsNotFound(err):
+		return fmt.Errorf("failed to get the TaskRun: %w", err)
+	case err == nil && metav1.IsControlledBy(taskRun, fn) && taskRun.DeletionTimestamp == nil:
+		r.propagateTaskRun(ctx, fn, build, taskRun)
+		if taskRun.IsDone() {
+			return nil
+		}
+		return r.cancel(ctx, taskRun, asked)
+	}
+	// It went with the history, or was never made.
+	fn.Status.BeginBuild(build.Key(), names.Build(fn, build.Key()), nil)
+	fn.Status.BuildStatus.Rebuild = fn.Annotations[lambda.RebuildAnnotationKey]
+	fn.Status.MarkBuildFailed(v1alpha1.ReasonBuildCancelled, buildCancelled)
+	return nil
+}
+
+func (r *Reconciler) cancel(ctx context.Context, taskRun *tektonv1.TaskRun, message string) error {
 	if taskRun.IsCancelled() {
 		return nil
 	}
-	_, err := r.tekton.TektonV1().TaskRuns(taskRun.Namespace).Patch(ctx, taskRun.Name, types.MergePatchType, []byte(cancelPatch), metav1.PatchOptions{})
+	patch := fmt.Appendf(nil, cancelPatch, message)
+	_, err := r.tekton.TektonV1().TaskRuns(taskRun.Namespace).Patch(ctx, taskRun.Name, types.MergePatchType, patch, metav1.PatchOptions{})
 	if err != nil && !apierrs.IsNotFound(err) {
 		return fmt.Errorf("failed to cancel TaskRun %q: %w", taskRun.Name, err)
 	}

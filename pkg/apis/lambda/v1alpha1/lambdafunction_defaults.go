@@ -26,12 +26,14 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 	"knative.dev/pkg/ptr"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 )
 
 // What holds where neither the user nor a ConfigMap says otherwise.
@@ -73,6 +75,7 @@ func (fn *LambdaFunction) SetDefaults(ctx context.Context) {
 	cfg := config.FromContextOrDefaults(ctx)
 	if old, ok := apis.GetBaseline(ctx).(*LambdaFunction); ok && apis.IsInUpdate(ctx) {
 		fn.Spec.forgetDefaults(&old.Spec, cfg.Runtimes)
+		defer fn.forgetRollback(ctx, old)
 	}
 	fn.Spec.Source.setDefaults()
 	if fn.Spec.Source.Type != SourceTypeImage {
@@ -84,6 +87,20 @@ func (fn *LambdaFunction) SetDefaults(ctx context.Context) {
 		fn.Spec.TimeoutSeconds = ptr.Int64(DefaultTimeoutSeconds)
 	}
 	fn.Spec.Build.setDefaults(cfg.Build)
+}
+
+// forgetRollback ends a rollback that was there before when the spec changes: who changes it wants it to serve.
+func (fn *LambdaFunction) forgetRollback(ctx context.Context, old *LambdaFunction) {
+	const key = lambda.RollbackAnnotationKey
+	if fn.Annotations[key] == "" || fn.Annotations[key] != old.Annotations[key] {
+		return
+	}
+	// What a newer version fills in is no change.
+	before := LambdaFunction{Spec: *old.Spec.DeepCopy()}
+	before.SetDefaults(apis.WithinCreate(ctx))
+	if !equality.Semantic.DeepEqual(before.Spec, fn.Spec) {
+		delete(fn.Annotations, key)
+	}
 }
 
 // forgetDefaults clears what an earlier SetDefaults filled in and the user's change does not go with: one who edits the

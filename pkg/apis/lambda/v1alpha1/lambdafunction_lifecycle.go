@@ -21,6 +21,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 )
 
 // The conditions of a LambdaFunction.
@@ -106,6 +108,8 @@ const (
 	ReasonRevisionFailed = "RevisionFailed"
 	// ReasonRouteFailed : no calls reach the function.
 	ReasonRouteFailed = "RouteFailed"
+	// ReasonRolledBack : an earlier Revision has all calls. ServiceReady is True.
+	ReasonRolledBack = "RolledBack"
 	// ReasonEventingDisabled : the function does not want events. EventingReady is True.
 	ReasonEventingDisabled = "EventingDisabled"
 	// ReasonEventingNotInstalled : the cluster has no Knative Eventing, or not the part of it that the function wants.
@@ -282,6 +286,9 @@ func (s *LambdaFunctionStatus) PropagateService(service *servingv1.Service, depl
 		manager.MarkTrue(ConditionDeployReady)
 	}
 	switch routes := service.Status.GetCondition(servingv1.ServiceConditionRoutesReady); {
+	case routes.IsTrue() && service.Annotations[lambda.RollbackAnnotationKey] != "":
+		manager.MarkTrueWithReason(ConditionServiceReady, ReasonRolledBack, "Revision %q has all calls until the spec changes.",
+			service.Annotations[lambda.RollbackAnnotationKey])
 	case routes.IsTrue():
 		manager.MarkTrue(ConditionServiceReady)
 	case routes.IsFalse():

@@ -349,6 +349,10 @@ type BuildStatus struct {
 	// +optional
 	Key string `json:"key,omitempty"`
 
+	// rebuild is the value of annotation lambda.knative.io/rebuild that the build was made for.
+	// +optional
+	Rebuild string `json:"rebuild,omitempty"`
+
 	// imageURI is the image that was built, by digest, at the address that nodes pull it from.
 	// +optional
 	ImageURI string `json:"imageURI,omitempty"`

@@ -89,6 +89,27 @@ func ApplyService(service *servingv1.Service, fn *v1alpha1.LambdaFunction, image
 	applyContainer(&spec.Containers[0], fn, image, cfg.Tracing)
 }
 
+// ApplyRollback sends all calls to the Revision that the function's annotation names, and to the newest one again when it
+// names none any more. Traffic that others have set otherwise stays as it is.
+func ApplyRollback(service *servingv1.Service, fn *v1alpha1.LambdaFunction) {
+	const key = lambda.RollbackAnnotationKey
+	to, before := fn.Annotations[key], service.Annotations[key]
+	switch {
+	case to != "":
+		service.Annotations = merge(service.Annotations, map[string]string{key: to})
+		service.Spec.Traffic = onlyTo(to)
+	case before != "":
+		delete(service.Annotations, key)
+		if equality.Semantic.DeepEqual(service.Spec.Traffic, onlyTo(before)) {
+			service.Spec.Traffic = []servingv1.TrafficTarget{{LatestRevision: ptr.Bool(true), Percent: ptr.Int64(100)}}
+		}
+	}
+}
+
+func onlyTo(revision string) []servingv1.TrafficTarget {
+	return []servingv1.TrafficTarget{{RevisionName: revision, LatestRevision: ptr.Bool(false), Percent: ptr.Int64(100)}}
+}
+
 func applyContainer(c *corev1.Container, fn *v1alpha1.LambdaFunction, image string, traces *tracing.Config) {
 	c.Image = image
 	c.ImagePullPolicy = fn.Spec.ImagePullPolicy
