@@ -29,8 +29,9 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/ptr"
+	"knative.dev/serving/pkg/apis/serving"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/test"
@@ -139,7 +140,10 @@ def handler(event, context):
 func (s *scenario) coldStart(fn *v1alpha1.LambdaFunction) {
 	s.Helper()
 	const id, traceID = "traced", "4bf92f3577b34da6a3ce929d0e0e4736"
-	s.awaitInstances(fn, func(pods []*corev1.Pod) bool { return len(pods) == 0 })
+	// One that is on its way out may yet answer.
+	s.wait(func(ctx context.Context) error {
+		return test.AwaitNone(ctx, clients.Kube.CoreV1().Pods(fn.Namespace), metav1.ListOptions{LabelSelector: serving.ServiceLabelKey + "=" + fn.Name})
+	})
 	const caller = "00f067aa0ba902b7"
 	e := addressed(fn, id)
 	e.SetExtension("traceparent", "00-"+traceID+"-"+caller+"-01")
