@@ -57,3 +57,7 @@ go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.20.1 \
 echo "Dashboards"
 dashboards=$(go run ./hack/dashboards)
 printf '%s\n' "${dashboards}" > config/monitoring/300-dashboards.yaml
+
+echo "Schemas of events"
+schema=$(go run ./hack/schemas)
+printf '%s\n' "${schema}" > pkg/events/schemas/lambdafunctionspec.json

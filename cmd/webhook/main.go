@@ -71,6 +71,7 @@ func newConfigValidationController(ctx context.Context, _ configmap.Watcher) *co
 	constructors := config.Constructors()
 	constructors[config.CostConfigName] = config.NewCostFromConfigMap
 	constructors[config.DeadLettersConfigName] = config.NewDeadLettersFromConfigMap
+	constructors[config.ReceiverConfigName] = config.NewReceiverFromConfigMap
 	constructors[logging.ConfigMapName()] = logging.NewConfigFromConfigMap
 	constructors[leaderelection.ConfigMapName()] = leaderelection.NewConfigFromConfigMap
 	return configmaps.NewAdmissionController(ctx, "config.webhook.lambda.knative.io", "/config-validation", constructors)

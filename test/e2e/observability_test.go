@@ -51,15 +51,16 @@ func (s *scenario) scrape(ctx context.Context) (samples, error) {
 	}
 	all := samples{}
 	for i := range pods.Items {
-		if err := all.scrape(ctx, pods.Items[i].Name); err != nil {
+		if err := all.scrape(ctx, pods.Items[i].Name, metricsPort, "knative_lambda_operator_"); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
 }
 
-func (s samples) scrape(ctx context.Context, pod string) error {
-	address, stop, err := clients.Forward(ctx, systemNamespace, pod, metricsPort)
+// scrape adds what a pod has measured, of the metrics whose names begin with prefix, which is left out.
+func (s samples) scrape(ctx context.Context, pod string, port int, prefix string) error {
+	address, stop, err := clients.Forward(ctx, systemNamespace, pod, port)
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (s samples) scrape(ctx context.Context, pod string) error {
 		return fmt.Errorf("failed to read the metrics of pod %q: %w", pod, err)
 	}
 	for name, family := range families {
-		if name, ours := strings.CutPrefix(name, "knative_lambda_operator_"); ours {
+		if name, ours := strings.CutPrefix(name, prefix); ours {
 			for _, metric := range family.GetMetric() {
 				s[name+labelsOf(metric)] += metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + float64(metric.GetHistogram().GetSampleCount())
 			}
