@@ -53,12 +53,20 @@ const (
 	resultDuplicate = "duplicate"
 	// typeOther stands for types that are none of ours, and for what could not be read.
 	typeOther = "other"
+	// typePush stands for what tells of new code.
+	typePush = "push"
 )
 
 func record(ctx context.Context, e *event.Event, a *Answer, took time.Duration) {
 	eventType := typeOther
-	if e != nil && slices.Contains(events.Commands(), e.Type()) {
+	switch {
+	case e == nil:
+	case slices.Contains(events.Commands(), e.Type()):
 		eventType = e.Type()
+	case events.IsResponse(e.Type()):
+		eventType = e.Type()
+	case events.IsPush(e.Type()):
+		eventType = typePush
 	}
 	result := a.Error
 	switch {

@@ -33,6 +33,7 @@ import (
 
 // The verbs on LambdaFunctions that commands take.
 const (
+	verbGet    = "get"
 	verbCreate = "create"
 	verbPatch  = "patch"
 	verbDelete = "delete"

@@ -28,6 +28,7 @@ import (
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
@@ -69,6 +70,7 @@ type Server struct {
 	access   *access.Reviewer
 	settings func() *config.Receiver
 	limits   *limits
+	counted  *counted
 	clock    clock.WithTicker
 	logger   *zap.SugaredLogger
 }
@@ -81,6 +83,7 @@ func NewServer(o Options) *Server {
 		access:   o.Access,
 		settings: o.Settings,
 		limits:   newLimits(o.Settings, o.Clock),
+		counted:  newCounted(),
 		clock:    o.Clock,
 		logger:   o.Logger,
 	}
@@ -200,18 +203,25 @@ func (s *Server) answer(ctx context.Context, user *access.User, found received) 
 
 // obey does the command of an event.
 func (s *Server) obey(ctx context.Context, user *access.User, e *event.Event) (duplicate bool, err error) {
-	settings := s.settings()
-	o, err := newOrder(e, settings.DefaultNamespace)
-	if err != nil {
-		s.note(ctx, user, e, nil, false, err)
-		return false, err
+	if events.IsResponse(e.Type()) {
+		return s.count(ctx, user, e)
 	}
-	ctx, span := observability.StartSpan(ctx, "command", trace.WithAttributes(
-		observability.AttributeNamespace.String(o.namespace), observability.AttributeFunction.String(o.name), attributeType.String(e.Type()), attributeID.String(e.ID())))
+	settings := s.settings()
+	attributes := []attribute.KeyValue{attributeType.String(e.Type()), attributeID.String(e.ID())}
+	do, o := func(ctx context.Context) (bool, error) { return s.rebuild(ctx, user, e) }, (*order)(nil)
+	if !events.IsPush(e.Type()) {
+		if o, err = newOrder(e, settings.DefaultNamespace); err != nil {
+			s.note(ctx, user, e, nil, false, err)
+			return false, err
+		}
+		do = func(ctx context.Context) (bool, error) { return s.do(ctx, user, o) }
+		attributes = append(attributes, observability.AttributeNamespace.String(o.namespace), observability.AttributeFunction.String(o.name))
+	}
+	ctx, span := observability.StartSpan(ctx, "command", trace.WithAttributes(attributes...))
 	defer span.End()
 	trying, cancel := context.WithTimeout(ctx, settings.Timeout)
 	defer cancel()
-	duplicate, err = persist(trying, func(ctx context.Context) (bool, error) { return s.do(ctx, user, o) })
+	duplicate, err = persist(trying, do)
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
 	}
