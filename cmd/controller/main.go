@@ -20,6 +20,7 @@ package main
 import (
 	"context"
 	"log"
+	"net/http"
 
 	tektonfactory "github.com/tektoncd/pipeline/pkg/client/injection/informers/factory/filtered"
 	kubefactory "knative.dev/pkg/client/injection/kube/informers/factory/filtered"
@@ -29,6 +30,7 @@ import (
 	"knative.dev/pkg/signals"
 	servingfactory "knative.dev/serving/pkg/client/injection/informers/factory/filtered"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/events"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/buildqueue"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction"
@@ -50,7 +52,13 @@ func main() {
 		log.Fatal("Failed to take over the metrics of OpenCensus: ", err)
 	}
 	go serveMetrics(ctx)
-	sharedmain.MainWithConfig(ctx, "controller", config, lambdafunction.NewController, buildqueue.NewController)
+	emitter := events.NewEmitter(http.DefaultTransport, logger)
+	emitting, end := context.WithCancel(ctx)
+	go emitter.Run(emitting)
+	sharedmain.MainWithConfig(events.WithEmitter(ctx, emitter), "controller", config, lambdafunction.NewController, buildqueue.NewController)
+	// Whyever it has ended: what waits is sent.
+	end()
+	emitter.Wait()
 }
 
 func serveMetrics(ctx context.Context) {

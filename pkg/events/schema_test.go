@@ -17,6 +17,7 @@ limitations under the License.
 package events
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,7 +57,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestAllSchemasCompile(t *testing.T) {
-	for _, eventType := range Commands() {
+	for _, eventType := range slices.Concat(Commands(), Lifecycle()) {
 		if compiled()[eventType] == nil {
 			t.Error("no schema of", eventType)
 		}

@@ -143,6 +143,10 @@ func recordAll(t *testing.T) {
 	CountParsed(ctx, true)
 	CountParsed(ctx, false)
 	CountError(ctx, "build", "CompileFailed")
+	CountLifecycle(ctx, "io.knative.lambda.lifecycle.function.ready", LifecycleSent)
+	if _, err := ObserveLifecycle(func() int64 { return 1 }); err != nil {
+		t.Fatal("ObserveLifecycle() =", err)
+	}
 	reconciles.Add(ctx, 1, with(label("phase", "Ready"), label("result", ResultSuccess)))
 	reconcileDuration.Record(ctx, 1, with(label("phase", "Ready")))
 	apiRequests.Add(ctx, 1, with(label("verb", "get"), label("resource", "pods"), label("result", ResultSuccess)))

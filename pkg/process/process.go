@@ -37,10 +37,11 @@ import (
 
 const flushTimeout = 5 * time.Second
 
-// The client's own limits of requests to the API server. A look at who somebody is must not wait for them.
+// The client's own limits of requests to the API server, which has fair ones of its own. What others ask for at once must not
+// wait for these.
 const (
-	queriesPerSecond = 100
-	queriesBurst     = 200
+	queriesPerSecond = 1000
+	queriesBurst     = 2000
 )
 
 // ConfigMap is the one with a component's own settings, T.

@@ -137,6 +137,7 @@ func (s *Server) takeOver(ctx context.Context, o *order, current *unstructured.U
 func (o *order) object(ctx context.Context, done journal, created bool) *unstructured.Unstructured {
 	annotations := map[string]string{
 		idAnnotation: o.event.ID(), sourceAnnotation: o.event.Source(), journalAnnotation: done.String(),
+		lambda.CorrelationAnnotationKey: correlationOf(o.event),
 	}
 	if created {
 		annotations[createdAnnotation] = "true"
@@ -159,7 +160,10 @@ func (o *order) object(ctx context.Context, done journal, created bool) *unstruc
 
 // annotate writes annotations of a function together with the command that they are of.
 func (s *Server) annotate(ctx context.Context, o *order, current *unstructured.Unstructured, annotations map[string]any) error {
-	all := map[string]any{journalAnnotation: parseJournal(current.GetAnnotations()[journalAnnotation]).with(o.id).String()}
+	all := map[string]any{
+		journalAnnotation:               parseJournal(current.GetAnnotations()[journalAnnotation]).with(o.id).String(),
+		lambda.CorrelationAnnotationKey: correlationOf(o.event),
+	}
 	maps.Copy(all, annotations)
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"resourceVersion": current.GetResourceVersion(), "annotations": all,

@@ -251,6 +251,7 @@ func TestDeploy(t *testing.T) {
 			fn := w.function()
 			annotations := map[string]string{
 				createdAnnotation: "true", idAnnotation: "1", sourceAnnotation: "test", journalAnnotation: orderIDOf("test", "1"),
+				lambda.CorrelationAnnotationKey: "c1",
 			}
 			if diff := cmp.Diff(annotations, fn.GetAnnotations()); diff != "" {
 				t.Error("annotations (-want, +got):", diff)
@@ -456,7 +457,7 @@ func TestBuildCommands(t *testing.T) {
 					t.Fatalf("%d: %d %s", i, a.status, a.body)
 				}
 			}
-			want := map[string]string{journalAnnotation: id + " before"}
+			want := map[string]string{journalAnnotation: id + " before", lambda.CorrelationAnnotationKey: "1"}
 			maps.Copy(want, tc.want)
 			if diff := cmp.Diff(want, w.function().GetAnnotations()); diff != "" {
 				t.Error("annotations (-want, +got):", diff)

@@ -70,11 +70,15 @@ func (s *Server) require(ctx context.Context, user *access.User, verb string, o 
 		return refuse(http.StatusUnauthorized, codeUnauthorized, "",
 			"namespace %q takes commands with a bearer token only; see unauthenticated-namespaces in ConfigMap config-receiver", o.namespace)
 	}
-	ok, err := s.access.May(ctx, user, verb, o.namespace, o.name)
-	if err != nil {
-		return asRefusal(err)
+	// Most have the right in all of the namespace: then one verdict is for all functions.
+	ok, err := s.access.May(ctx, user, verb, o.namespace, "")
+	if err == nil && !ok {
+		ok, err = s.access.May(ctx, user, verb, o.namespace, o.name)
 	}
-	if !ok {
+	switch {
+	case err != nil:
+		return asRefusal(err)
+	case !ok:
 		return refuse(http.StatusForbidden, codeForbidden, "", "%s may not %s LambdaFunction %q in namespace %q", user.Name, verb, o.name, o.namespace)
 	}
 	return nil

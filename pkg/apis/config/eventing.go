@@ -17,15 +17,24 @@ limitations under the License.
 package config
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/rickb777/date/period"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"knative.dev/pkg/apis"
+	duckv1 "knative.dev/pkg/apis/duck/v1"
 	"knative.dev/pkg/configmap/parser"
+	"knative.dev/pkg/system"
+	"sigs.k8s.io/yaml"
 )
 
 // EventingConfigName is the name of the ConfigMap that says how functions and agents are wired to Knative Eventing.
@@ -70,6 +79,9 @@ type Eventing struct {
 	// /v1/namespaces/<namespace> is appended to. Empty: they are dropped.
 	DeadLetterSink string
 
+	// EventSink (event-sink) is where lifecycle events go: a Destination in YAML, that is a ref or a uri. Nobody by default.
+	EventSink *duckv1.Destination
+
 	// RabbitMQCluster (rabbitmq-cluster) is the name of the RabbitmqCluster of Brokers of class RabbitMQBroker. rabbitmq by
 	// default.
 	RabbitMQCluster string
@@ -111,6 +123,7 @@ func NewEventingFromMap(data map[string]string) (*Eventing, error) {
 		parser.As("backoff-delay", &e.BackoffDelay),
 		parser.As("timeout", &e.Timeout),
 		parser.As("dead-letter-sink", &e.DeadLetterSink),
+		asDestination("event-sink", &e.EventSink),
 		parser.As("rabbitmq-cluster", &e.RabbitMQCluster),
 		parser.As("rabbitmq-namespace", &e.RabbitMQNamespace),
 		parser.As("rabbitmq-queue-type", &e.RabbitMQQueueType),
@@ -121,6 +134,27 @@ func NewEventingFromMap(data map[string]string) (*Eventing, error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+// asDestination parses a Destination in YAML. Empty is none.
+func asDestination(key string, target **duckv1.Destination) parser.ParseFunc {
+	return func(data map[string]string) error {
+		if strings.TrimSpace(data[key]) == "" {
+			return nil
+		}
+		// Whoever checks the ConfigMap may be no program of the operator's.
+		namespace := cmp.Or(os.Getenv(system.NamespaceEnvKey), "knative-lambda")
+		var destination duckv1.Destination
+		if err := yaml.UnmarshalStrict([]byte(data[key]), &destination); err != nil {
+			return fmt.Errorf("failed to parse %q: %w", key, err)
+		}
+		destination.SetDefaults(apis.WithinParent(context.Background(), metav1.ObjectMeta{Namespace: namespace}))
+		if err := destination.Validate(context.Background()); err != nil {
+			return fmt.Errorf("failed to parse %q: %w", key, err)
+		}
+		*target = &destination
+		return nil
+	}
 }
 
 // MaxRetry is the largest number of further deliveries, be it a function's own or that of the ConfigMap.

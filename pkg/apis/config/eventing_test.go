@@ -22,6 +22,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 
+	"knative.dev/pkg/apis"
+	duckv1 "knative.dev/pkg/apis/duck/v1"
 	configmaptesting "knative.dev/pkg/configmap/testing"
 )
 
@@ -65,6 +67,18 @@ func TestNewEventingFromMap(t *testing.T) {
 		data: map[string]string{"dead-letter-sink": "https://letters.example.com:8443/dead"},
 		want: func(e *Eventing) { e.DeadLetterSink = "https://letters.example.com:8443/dead" },
 	}, {
+		name: "sink of events",
+		data: map[string]string{"event-sink": "ref: {apiVersion: eventing.knative.dev/v1, kind: Broker, name: default}"},
+		want: func(e *Eventing) {
+			e.EventSink = &duckv1.Destination{Ref: &duckv1.KReference{APIVersion: "eventing.knative.dev/v1", Kind: "Broker", Name: "default", Namespace: "knative-lambda"}}
+		},
+	}, {
+		name: "address of a sink of events",
+		data: map[string]string{"event-sink": "uri: https://events.example.com/in"},
+		want: func(e *Eventing) {
+			e.EventSink = &duckv1.Destination{URI: &apis.URL{Scheme: "https", Host: "events.example.com", Path: "/in"}}
+		},
+	}, {
 		name: "RabbitMQ",
 		data: map[string]string{"rabbitmq-cluster": "rabbit", "rabbitmq-namespace": "queues", "rabbitmq-queue-type": "classic"},
 		want: func(e *Eventing) {
@@ -100,6 +114,9 @@ func TestNewEventingFromMapRefuses(t *testing.T) {
 		{"backoff-delay", "", period},
 		{"backoff-delay", "1s", period},
 		{"timeout", "PT0S", period},
+		{"event-sink", "broker", "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal string into Go value of type v1.Destination"},
+		{"event-sink", "url: http://a", `error unmarshaling JSON: while decoding JSON: json: unknown field "url"`},
+		{"event-sink", "uri: /in", "invalid value: Relative URI is not allowed when Ref and [apiVersion, kind, name] is absent: uri"},
 		{"dead-letter-sink", "letters", "write an http or https URL without a query"},
 		{"dead-letter-sink", "https://a?b=c", "write an http or https URL without a query"},
 		{"rabbitmq-queue-type", "stream", "choose one of: classic, quorum"},

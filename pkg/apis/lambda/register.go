@@ -67,6 +67,10 @@ const (
 	// TraceAnnotationKey on a LambdaFunction has the trace of the command that has last written its spec, a JSON object of
 	// W3C headers: the reconcile of that spec is part of it.
 	TraceAnnotationKey = GroupName + "/trace"
+
+	// CorrelationAnnotationKey on a LambdaFunction has the correlationid of the command that has last changed it, which its
+	// lifecycle events carry on.
+	CorrelationAnnotationKey = GroupName + "/correlation-id"
 )
 
 // LambdaFunctionsResource is the resource of LambdaFunction.

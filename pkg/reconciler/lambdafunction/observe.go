@@ -94,6 +94,7 @@ func observe(ctx context.Context, cmw configmap.Watcher, impl *controller.Impl, 
 	services.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: t.serviceDeleted})
 
 	observePods(ctx, cmw, leader.IsLeaderFor)
+	announce(ctx, cmw, leader.IsLeaderFor)
 
 	c := &census{leads: leader.IsLeaderFor, functions: functions.Lister(), taskRuns: taskRuns.Lister(), kinds: kinds}
 	if _, err := observability.ObserveState(c.take, phases, slices.Sorted(maps.Keys(eventingTypes))); err != nil {
