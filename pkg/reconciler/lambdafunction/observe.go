@@ -110,9 +110,14 @@ func observePods(ctx context.Context, cmw configmap.Watcher, leads leadership) {
 	begun := newStarts(leads, clock.RealClock{})
 	pods.AddEventHandler(begun.handler())
 	// Of each there are as many as containers that start.
-	for _, reason := range []string{eventPulled, eventStarted} {
-		watchEvents(ctx, kubeclient.Get(ctx), reason, begun.said)
-	}
+	go func() {
+		// Of pods that nobody knows yet there is nothing to say.
+		if cache.WaitForCacheSync(ctx.Done(), pods.HasSynced) {
+			for _, reason := range []string{eventPulled, eventStarted} {
+				watchEvents(ctx, kubeclient.Get(ctx), reason, begun.said)
+			}
+		}
+	}()
 
 	used := newUsages(leads, lambdafunctioninformer.Get(ctx).Lister(), clock.RealClock{})
 	pods.AddEventHandler(used.handler())
