@@ -44,13 +44,20 @@ func statusOf(fn *unstructured.Unstructured) status {
 	rebuild, _, _ := unstructured.NestedString(fn.Object, "status", "buildStatus", "rebuild")
 	s := status{observed: observed == fn.GetGeneration() && rebuild == fn.GetAnnotations()[lambda.RebuildAnnotationKey]}
 	s.key, _, _ = unstructured.NestedString(fn.Object, "status", "buildStatus", "key")
-	conditions, _, _ := unstructured.NestedSlice(fn.Object, "status", "conditions")
+	s.build = conditionOf(fn, conditionBuildReady)
+	return s
+}
+
+// conditionOf is the status of an object's condition: True, False, Unknown, or "" where it is not there.
+func conditionOf(object *unstructured.Unstructured, conditionType string) string {
+	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
 	for _, c := range conditions {
-		if condition, ok := c.(map[string]any); ok && condition["type"] == conditionBuildReady {
-			s.build, _ = condition["status"].(string)
+		if condition, ok := c.(map[string]any); ok && condition["type"] == conditionType {
+			status, _ := condition["status"].(string)
+			return status
 		}
 	}
-	return s
+	return ""
 }
 
 // sourceType of functions that have nothing to build.
@@ -62,7 +69,7 @@ func (s *Server) build(ctx context.Context, user *access.User, o *order) (duplic
 	if err != nil {
 		return false, err
 	}
-	if parseJournal(current.GetAnnotations()[journalAnnotation]).has(o.id) {
+	if journalOf(current).has(o.id) {
 		return true, nil
 	}
 	if source, _, _ := unstructured.NestedString(current.Object, "spec", "source", "type"); source == sourceTypeImage {
@@ -82,7 +89,7 @@ func (s *Server) cancel(ctx context.Context, user *access.User, o *order) (dupli
 	if err != nil {
 		return false, err
 	}
-	if parseJournal(current.GetAnnotations()[journalAnnotation]).has(o.id) {
+	if journalOf(current).has(o.id) {
 		return true, nil
 	}
 	is := statusOf(current)

@@ -80,7 +80,7 @@ func (s *Server) apply(ctx context.Context, user *access.User, o *order) (duplic
 	if err := s.require(ctx, user, verbPatch, o); err != nil {
 		return false, err
 	}
-	done := parseJournal(current.GetAnnotations()[journalAnnotation])
+	done := journalOf(current)
 	if done.has(o.id) {
 		return true, nil
 	}
@@ -161,7 +161,7 @@ func (o *order) object(ctx context.Context, done journal, created bool) *unstruc
 // annotate writes annotations of a function together with the command that they are of.
 func (s *Server) annotate(ctx context.Context, o *order, current *unstructured.Unstructured, annotations map[string]any) error {
 	all := map[string]any{
-		journalAnnotation:               parseJournal(current.GetAnnotations()[journalAnnotation]).with(o.id).String(),
+		journalAnnotation:               journalOf(current).with(o.id).String(),
 		lambda.CorrelationAnnotationKey: correlationOf(o.event),
 	}
 	maps.Copy(all, annotations)

@@ -20,6 +20,8 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 )
 
@@ -42,6 +44,9 @@ const maxJournal = 64
 type journal []string
 
 func parseJournal(text string) journal { return strings.Fields(text) }
+
+// journalOf is the journal of a function.
+func journalOf(fn metav1.Object) journal { return parseJournal(fn.GetAnnotations()[journalAnnotation]) }
 
 func (j journal) has(id string) bool { return slices.Contains(j, id) }
 

@@ -223,7 +223,7 @@ func (s *Server) rebuildOne(ctx context.Context, user *access.User, e *event.Eve
 	case err != nil:
 		return err
 	}
-	if parseJournal(fn.GetAnnotations()[journalAnnotation]).has(o.id) {
+	if journalOf(fn).has(o.id) {
 		return nil
 	}
 	return s.annotate(ctx, o, fn, map[string]any{lambda.RebuildAnnotationKey: revision})

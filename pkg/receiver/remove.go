@@ -48,7 +48,7 @@ func (s *Server) remove(ctx context.Context, user *access.User, o *order) (dupli
 		done := known.done()
 		if err == nil {
 			uid = current.GetUID()
-			done = done.with(parseJournal(current.GetAnnotations()[journalAnnotation])...)
+			done = done.with(journalOf(current)...)
 		}
 		if err := s.graves.dig(ctx, known, o.namespace, o.name, uid, done.with(o.id)); err != nil {
 			return false, err

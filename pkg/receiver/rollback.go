@@ -40,6 +40,8 @@ const (
 	generationLabel = "serving.knative.dev/configurationGeneration"
 )
 
+const conditionReady = "Ready"
+
 const revisionPath = "/data/revision"
 
 // rollBack sends a function's calls to the Revision of the command, or to the one before that which has them.
@@ -48,7 +50,7 @@ func (s *Server) rollBack(ctx context.Context, user *access.User, o *order) (dup
 	if err != nil {
 		return false, err
 	}
-	if parseJournal(current.GetAnnotations()[journalAnnotation]).has(o.id) {
+	if journalOf(current).has(o.id) {
 		return true, nil
 	}
 	ready, err := s.readyRevisions(ctx, o)
@@ -68,7 +70,9 @@ func (s *Server) readyRevisions(ctx context.Context, o *order) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	list.Items = slices.DeleteFunc(list.Items, func(r unstructured.Unstructured) bool { return !isReady(&r) || r.GetDeletionTimestamp() != nil })
+	list.Items = slices.DeleteFunc(list.Items, func(r unstructured.Unstructured) bool {
+		return conditionOf(&r, conditionReady) != "True" || r.GetDeletionTimestamp() != nil
+	})
 	slices.SortFunc(list.Items, func(a, b unstructured.Unstructured) int { return cmp.Compare(generationOf(&b), generationOf(&a)) })
 	names := make([]string, 0, len(list.Items))
 	for i := range list.Items {
@@ -83,14 +87,6 @@ func generationOf(revision *unstructured.Unstructured) int {
 		return 0 // Knative labels all
 	}
 	return n
-}
-
-func isReady(revision *unstructured.Unstructured) bool {
-	conditions, _, _ := unstructured.NestedSlice(revision.Object, "status", "conditions")
-	return slices.ContainsFunc(conditions, func(c any) bool {
-		condition, ok := c.(map[string]any)
-		return ok && condition["type"] == "Ready" && condition["status"] == "True"
-	})
 }
 
 // choose returns the Revision that is wanted, or that before the serving one: the one of an earlier rollback, else the newest.

@@ -182,7 +182,7 @@ var components = map[apis.ConditionType]string{
 }
 
 func (t *transitions) functionChanged(before, after *v1alpha1.LambdaFunction) {
-	if !t.leads(types.NamespacedName{Namespace: after.Namespace, Name: after.Name}) {
+	if !t.leads(nameOf(after)) {
 		return
 	}
 	ctx := context.Background()

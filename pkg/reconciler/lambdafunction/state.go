@@ -19,7 +19,6 @@ package lambdafunction
 import (
 	tektonlisters "github.com/tektoncd/pipeline/pkg/client/listers/pipeline/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 	"knative.dev/pkg/kmeta"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
@@ -56,7 +55,7 @@ func (c *census) take() *observability.State {
 		return state // It lists a cache, which does not fail.
 	}
 	for _, fn := range functions {
-		if c.leads(types.NamespacedName{Namespace: fn.Namespace, Name: fn.Name}) {
+		if c.leads(nameOf(fn)) {
 			observability.Count(state.Functions, fn.Namespace, string(phaseOf(fn)))
 		}
 	}
@@ -102,7 +101,7 @@ func (c *census) countEventing(state *observability.State, name string, kind eve
 		if !ok || accessor.GetLabels()[lambda.ManagedByLabelKey] != lambda.ManagedByLabelValue {
 			continue
 		}
-		if c.leads(types.NamespacedName{Namespace: accessor.GetNamespace(), Name: accessor.GetName()}) {
+		if c.leads(nameOf(accessor)) {
 			observability.Count(state.Eventing, accessor.GetNamespace(), name)
 		}
 	}
