@@ -24,7 +24,8 @@ source hack/environment.sh
 
 use_cluster
 if ! own_cluster; then
-  set -- -audit-log="${LOCAL_STATE}/audit.log" -hello-image="${LOCAL_REGISTRY}/hello:latest" -mirror="${LOCAL_REGISTRY}" "$@"
+  go build -C test/cluster -o "${CACHE}/bin/cluster" .
+  set -- -cluster="${CACHE}/bin/cluster" -audit-log="${LOCAL_STATE}/audit.log" -hello-image="${LOCAL_REGISTRY}/hello:latest" -mirror="${LOCAL_REGISTRY}" "$@"
 fi
 if [[ "$*" == *shortlived* || "$*" == *overhead* ]]; then
   # What instances tell a collector.

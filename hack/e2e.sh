@@ -28,6 +28,8 @@ export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -trimpath"
 if ! own_cluster; then
   # One that the demo started has not the base images of all languages.
   local_cluster up
+  # Where a test can see who wrote what.
+  export AUDIT_LOG="${LOCAL_STATE}/audit.log"
 fi
 use_cluster
 # What functions come from and are pushed to in the tests.

@@ -27,9 +27,23 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// SendToBroker sends an event to a Broker, by the address that a function's status has of it. The API server passes it
-// on: the address is one within the cluster.
+// SendToBroker sends an event to a Broker, in structured mode, by the address that a function's status has of it.
 func SendToBroker(ctx context.Context, kube kubernetes.Interface, address string, e event.Event) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("failed to write the event: %w", err)
+	}
+	headers := map[string]string{"Content-Type": event.ApplicationCloudEventsJSON}
+	if traceparent, ok := e.Extensions()["traceparent"].(string); ok {
+		// Whoever sends a traced event is in the midst of a traced request.
+		headers["Traceparent"] = traceparent
+	}
+	return PostToBroker(ctx, kube, address, headers, body)
+}
+
+// PostToBroker sends to a Broker what may be an event. The API server passes it on: the address is one within the cluster.
+// An error is that of the API server, or has the status of the Broker's answer as an error of the API server has.
+func PostToBroker(ctx context.Context, kube kubernetes.Interface, address string, headers map[string]string, body []byte) error {
 	u, err := url.Parse(address)
 	if err != nil {
 		return fmt.Errorf("failed to parse the address of the Broker: %w", err)
@@ -39,19 +53,13 @@ func SendToBroker(ctx context.Context, kube kubernetes.Interface, address string
 	if !ok || !named {
 		return fmt.Errorf("%s is not the address of a Service", address)
 	}
-	body, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("failed to write the event: %w", err)
-	}
 	request := kube.CoreV1().RESTClient().Post().
-		Namespace(namespace).Resource("services").Name("http:"+service+":80").SubResource("proxy").Suffix(u.Path).
-		SetHeader("Content-Type", event.ApplicationCloudEventsJSON).Body(body)
-	if traceparent, ok := e.Extensions()["traceparent"].(string); ok {
-		// Whoever sends a traced event is in the midst of a traced request.
-		request.SetHeader("Traceparent", traceparent)
+		Namespace(namespace).Resource("services").Name("http:" + service + ":80").SubResource("proxy").Suffix(u.Path).Body(body)
+	for name, value := range headers {
+		request.SetHeader(name, value)
 	}
 	if err := request.Do(ctx).Error(); err != nil {
-		return fmt.Errorf("failed to send event %q to %s: %w", e.ID(), address, err)
+		return fmt.Errorf("failed to send to %s: %w", address, err)
 	}
 	return nil
 }

@@ -211,28 +211,32 @@ const orderTime = 5 * time.Second
 
 // emit has the emitter send the events below the number to the function's Broker, and returns those that were sent again.
 func (b *bench) emit(ctx context.Context, emitter, fn *v1alpha1.LambdaFunction, below int) (map[int]bool, error) {
+	var mu sync.Mutex
+	again := map[int]bool{}
+	err := b.inOrders(below, func(from, to int) error {
+		ids, err := b.order(ctx, emitter, fn, from, to)
+		mu.Lock()
+		defer mu.Unlock()
+		for _, id := range ids {
+			again[id] = true
+		}
+		return err
+	})
+	return again, err
+}
+
+// inOrders has the numbers below one ordered, event-rate of them a second, and waits for all orders.
+func (b *bench) inOrders(below int, order func(from, to int) error) error {
 	size := b.eventRate * int(orderTime/time.Second)
-	var (
-		mu     sync.Mutex
-		again  = map[int]bool{}
-		orders errgroup.Group
-	)
+	var orders errgroup.Group
 	next := time.NewTicker(orderTime)
 	defer next.Stop()
 	for from := 0; from < below; from += size {
-		orders.Go(func() error {
-			ids, err := b.order(ctx, emitter, fn, from, min(from+size, below))
-			mu.Lock()
-			defer mu.Unlock()
-			for _, id := range ids {
-				again[id] = true
-			}
-			return err
-		})
+		orders.Go(func() error { return order(from, min(from+size, below)) })
 		<-next.C
-		progress("%d of %d events sent", min(from+size, below), below)
+		progress("%d of %d ordered", min(from+size, below), below)
 	}
-	return again, orders.Wait()
+	return orders.Wait()
 }
 
 // order has the emitter send the events from a number on below another, and returns those that it sent again.

@@ -62,52 +62,24 @@ func measureLetters(ctx context.Context, b *bench, r *report) error {
 	defer s.close()
 
 	start := time.Now()
-	stop := b.killAgainAndAgain(ctx)
-	again, err := b.emit(ctx, emitter, fn, b.events)
+	stop := again(ctx, killEvery, func(ctx context.Context) error {
+		return errors.Join(b.clients.KillPods(ctx, eventingNamespace, ingressPods), b.clients.KillPods(ctx, b.operatorNamespace, test.DeadLetterPods))
+	})
+	repeated, err := b.emit(ctx, emitter, fn, b.events)
 	kills, killErr := stop()
 	if err := errors.Join(err, killErr); err != nil {
 		return err
 	}
 	r.add(fmt.Sprintf("%d events sent at %d a second", b.events, b.eventRate), fmt.Sprintf("%.0f s", time.Since(start).Seconds()),
 		fmt.Sprintf("%d kills of the sink, as many of the Broker's ingress", kills), "")
-	if err := b.judgeLetters(ctx, r, s, fn, again); err != nil {
+	if err := b.judgeLetters(ctx, r, s, fn, repeated); err != nil {
 		return err
 	}
 	return b.judgeRedrives(ctx, r, s, fn)
 }
 
-// killAgainAndAgain kills the pods of the sink and of the Broker's ingress until the function that it returns is called,
-// which says how often.
-func (b *bench) killAgainAndAgain(ctx context.Context) func() (int, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	var kills int
-	var failed error
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(killEvery):
-			}
-			err := errors.Join(b.clients.KillPods(ctx, eventingNamespace, ingressPods),
-				b.clients.KillPods(ctx, b.operatorNamespace, test.DeadLetterPods))
-			if ctx.Err() == nil { // else it was told to stop, and did
-				failed = errors.Join(failed, err)
-			}
-			kills++
-		}
-	}()
-	return func() (int, error) {
-		cancel()
-		<-ended
-		return kills, failed
-	}
-}
-
 // judgeLetters waits until each event is handled or a letter. Poison must have been tried once, unless it was sent again.
-func (b *bench) judgeLetters(ctx context.Context, r *report, s *sink, fn *v1alpha1.LambdaFunction, again map[int]bool) error {
+func (b *bench) judgeLetters(ctx context.Context, r *report, s *sink, fn *v1alpha1.LambdaFunction, repeated map[int]bool) error {
 	var called *counted
 	var letters map[int]string
 	var lost []int
@@ -139,11 +111,11 @@ func (b *bench) judgeLetters(ctx context.Context, r *report, s *sink, fn *v1alph
 		reasons[reason]++
 	}
 	r.add("handled, lost, handled more than once", fmt.Sprintf("%d, %d, %d", len(called.Handled), len(lost), called.Handled.repeated()),
-		fmt.Sprintf("sent again: %d", len(again)), "")
+		fmt.Sprintf("sent again: %d", len(repeated)), "")
 	r.add("letters, by reason", fmt.Sprintf("%d: %v", len(letters), reasons), "", "")
 	poison := 0
 	for id := 0; id < b.events; id += 100 {
-		if times := called.Tried[id]; times > 1 && !again[id] {
+		if times := called.Tried[id]; times > 1 && !repeated[id] {
 			poison++
 		}
 	}

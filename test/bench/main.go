@@ -21,10 +21,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -62,12 +64,15 @@ type bench struct {
 	many       int
 	events     int
 	eventRate  int
+	commands   int
+	silence    time.Duration
 	settled    time.Duration
 	helloImage string
 	auditLog   string
 	mirror     string
 	instances  int
 	troubles   string
+	cluster    string
 
 	operatorNamespace string
 }
@@ -87,6 +92,8 @@ var measurements = []struct {
 	{"many", measureMany},
 	{"replies", measureReplies},
 	{"letters", measureLetters},
+	{"commands", measureCommands},
+	{"lifecycle", measureLifecycle},
 	{"overhead", measureOverhead},
 	{"alerts", measureAlerts},
 }
@@ -99,14 +106,17 @@ func run(ctx context.Context) (err error) {
 	flag.IntVar(&b.many, "many", 200, "how many functions to apply at once")
 	flag.IntVar(&b.events, "events", 100000, "how many events to send")
 	flag.IntVar(&b.eventRate, "event-rate", 200, "events a second")
+	flag.IntVar(&b.commands, "commands", 10000, "how many commands to give, event-rate a second")
+	flag.DurationVar(&b.silence, "silence", 5*time.Minute, "how long nobody hears of what becomes of functions")
 	flag.DurationVar(&b.settled, "settled", 10*time.Minute, "how long to look for writes with nothing to do")
 	flag.StringVar(&b.helloImage, "hello-image", "", "image of a Go program that answers HTTP, to compare cold starts with")
 	flag.StringVar(&b.auditLog, "audit-log", "", "the API server's audit log, to look for writes in")
 	flag.IntVar(&b.instances, "instances", 100, "how many instances come and go")
 	flag.StringVar(&b.mirror, "mirror", "", "a registry that has the images of docker.io")
 	flag.StringVar(&b.troubles, "troubles", "canaries,functions,webhook,operator", "what to bring about for alerts")
+	flag.StringVar(&b.cluster, "cluster", "", "the program of the local cluster, to have its API server fail")
 	sample := flag.String("sample", "samples/hello-python.yaml", "the function to measure")
-	only := flag.String("only", "apply,edit,cold,settled", "what to measure; there are dependencies, images, many, shortlived, overhead, replies, letters and alerts, too")
+	only := flag.String("only", "apply,edit,cold,settled", "what to measure; there are dependencies, images, many, shortlived, overhead, replies, letters, commands, lifecycle and alerts, too")
 	flag.Parse()
 
 	if b.sample, err = readSample(*sample); err != nil {
@@ -180,6 +190,60 @@ func (b *bench) call(ctx context.Context, url string) error {
 		return fmt.Errorf("failed to call %s: status %d: %s", url, response.Status, response.Body)
 	}
 	return nil
+}
+
+// configure sets keys of a ConfigMap until all is undone.
+func (b *bench) configure(ctx context.Context, undo *cleanup, namespace, name string, data map[string]string) error {
+	restore, err := b.clients.Configure(ctx, namespace, name, data)
+	if restore != nil {
+		undo.add(func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoing)
+			defer cancel()
+			if err := b.persistently(ctx, restore); err != nil {
+				progress("%v", err)
+			}
+		})
+	}
+	return err
+}
+
+// runCluster has the program of the local cluster do something.
+func (b *bench) runCluster(ctx context.Context, args ...string) error {
+	command := exec.CommandContext(ctx, b.cluster, args...)
+	// It leaves nothing half done when it is interrupted.
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	if output, err := command.CombinedOutput(); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("failed to run cluster %s: %w: %s", strings.Join(args, " "), err, output)
+	}
+	return nil
+}
+
+// again does something again and again until the function that it returns is called, which says how often it was done.
+func again(ctx context.Context, every time.Duration, do func(context.Context) error) (stop func() (int, error)) {
+	ctx, cancel := context.WithCancel(ctx)
+	var times int
+	var failed error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(every):
+			}
+			err := do(ctx)
+			if ctx.Err() == nil { // else it was told to stop, and did
+				failed = errors.Join(failed, err)
+			}
+			times++
+		}
+	}()
+	return func() (int, error) {
+		cancel()
+		<-ended
+		return times, failed
+	}
 }
 
 func progress(format string, args ...any) {

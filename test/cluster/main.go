@@ -61,6 +61,12 @@ func newCommand() *cobra.Command {
 			return c.status(cmd.Context(), cmd.OutOrStdout())
 		}),
 		newLogsCommand(),
+		verb("restart COMPONENT", "Kill a daemon of the control plane, and start it again", func(cmd *cobra.Command, c *cluster, args []string) error {
+			return c.restart(cmd.Context(), args[0])
+		}),
+		verb("slow COMPONENT", "Have a daemon run half of the time only, until interrupted", func(cmd *cobra.Command, c *cluster, args []string) error {
+			return c.slow(cmd.Context(), args[0])
+		}),
 		verb("load IMAGE", "Put an image, from an archive or a registry, into the cluster's registry", func(cmd *cobra.Command, c *cluster, args []string) error {
 			loaded, err := c.load(cmd.Context(), args[0])
 			if err == nil {

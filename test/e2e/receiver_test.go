@@ -23,12 +23,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	eventingduckv1 "knative.dev/eventing/pkg/apis/duck/v1"
 	eventingv1 "knative.dev/eventing/pkg/apis/eventing/v1"
 	duckv1 "knative.dev/pkg/apis/duck/v1"
 
@@ -56,8 +59,9 @@ type commander struct {
 	stop           func()
 }
 
-// newCommander makes the Broker and its Trigger. It sends no tokens: the namespace is opened for that.
-func (s *scenario) newCommander() *commander {
+// newCommander makes the Broker and its Trigger, which may say how commands are delivered. It sends no tokens: the namespace
+// is opened for that.
+func (s *scenario) newCommander(delivery *eventingduckv1.DeliverySpec) *commander {
 	s.Helper()
 	s.configure(config.ReceiverConfigName, map[string]string{"unauthenticated-namespaces": s.namespace})
 	c := &commander{scenario: s, token: s.token("commander", "edit")}
@@ -77,6 +81,7 @@ func (s *scenario) newCommander() *commander {
 			Subscriber: duckv1.Destination{Ref: &duckv1.KReference{
 				APIVersion: "v1", Kind: "Service", Name: "lambda-receiver", Namespace: systemNamespace,
 			}},
+			Delivery: delivery,
 		},
 	}
 	if _, err := eventing.Triggers(s.namespace).Create(interrupted, trigger, metav1.CreateOptions{}); err != nil {
@@ -185,6 +190,20 @@ func (c *commander) awaitServed(text string) *v1alpha1.LambdaFunction {
 // counted is how often the receiver has had commands of a result, all replicas together.
 func (c *commander) counted(result string) float64 {
 	c.Helper()
+	return c.count(func(of string) bool { return of == result })
+}
+
+// refused is how often the receiver has refused what it was sent.
+func (c *commander) refused() float64 {
+	c.Helper()
+	return c.count(func(of string) bool { return of != "accepted" && of != "duplicate" })
+}
+
+// resultLabel finds the result in a sample.
+var resultLabel = regexp.MustCompile(`\bresult="([^"]*)"`)
+
+func (c *commander) count(counts func(result string) bool) float64 {
+	c.Helper()
 	pods, err := clients.Kube.CoreV1().Pods(systemNamespace).List(interrupted, metav1.ListOptions{LabelSelector: receiverPods})
 	if err != nil {
 		c.Fatal(err)
@@ -197,7 +216,7 @@ func (c *commander) counted(result string) float64 {
 	}
 	var n float64
 	for sample, value := range all {
-		if strings.HasPrefix(sample, "commands_total") && strings.Contains(sample, fmt.Sprintf("result=%q", result)) {
+		if found := resultLabel.FindStringSubmatch(sample); strings.HasPrefix(sample, "commands_total") && found != nil && counts(found[1]) {
 			n += value
 		}
 	}
@@ -208,7 +227,7 @@ func (c *commander) counted(result string) float64 {
 // one, and sends all of them twice.
 func TestCommands(t *testing.T) {
 	s := newScenario(t)
-	c := s.newCommander()
+	c := s.newCommander(nil)
 	defer c.stop()
 	deploy := c.command("deploy", events.FunctionDeploy, c.deployment("one"))
 	c.publish(deploy)
@@ -287,6 +306,7 @@ func TestCommandsOfOthers(t *testing.T) {
 		return err
 	})
 	defer c.stop()
+	start := time.Now()
 	fired := s.token("fired", "edit")
 	if err := clients.Kube.CoreV1().ServiceAccounts(s.namespace).Delete(interrupted, "fired", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
@@ -310,6 +330,7 @@ func TestCommandsOfOthers(t *testing.T) {
 			}
 		}
 	}
+	s.wantNoWrites(start)
 	// What the API server itself refuses is told with its place in the event.
 	c.token = s.token("editor", "edit")
 	response := c.send(c.token, c.command("4", events.FunctionDeploy, strings.Replace(c.deployment("one"), `"language":"python"`, `"language":"python","handler":"a b"`, 1)))

@@ -30,7 +30,6 @@ import (
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
@@ -226,34 +225,21 @@ func (s *scenario) configure(name string, data map[string]string) {
 // configureIn is configure for the ConfigMaps of others.
 func (s *scenario) configureIn(namespace, name string, data map[string]string) {
 	s.Helper()
-	configMaps := clients.Kube.CoreV1().ConfigMaps(namespace)
-	before, err := configMaps.Get(interrupted, name, metav1.GetOptions{})
+	restore, err := clients.Configure(interrupted, namespace, name, data)
+	s.Cleanup(func() {
+		if restore == nil {
+			return
+		}
+		// It is needed, too, when all else has been interrupted.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(interrupted), tidiness)
+		defer cancel()
+		if err := restore(ctx); err != nil {
+			s.Error(err)
+		}
+	})
 	if err != nil {
 		s.Fatal(err)
 	}
-	patch := func(data map[string]*string) {
-		s.Helper()
-		// The clean-up needs it too, when all else has been interrupted.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(interrupted), tidiness)
-		defer cancel()
-		raw, err := json.Marshal(map[string]any{"data": data})
-		if err != nil {
-			s.Fatal(err)
-		}
-		if _, err := configMaps.Patch(ctx, name, types.MergePatchType, raw, metav1.PatchOptions{}); err != nil {
-			s.Errorf("Failed to patch ConfigMap %s: %v", name, err)
-		}
-	}
-	wanted, restored := map[string]*string{}, map[string]*string{}
-	for key, value := range data {
-		// A key that was not there goes away again.
-		wanted[key], restored[key] = &value, nil
-		if old, ok := before.Data[key]; ok {
-			restored[key] = &old
-		}
-	}
-	s.Cleanup(func() { patch(restored) })
-	patch(wanted)
 }
 
 func (s *scenario) do(request *http.Request) *test.Response {

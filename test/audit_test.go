@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package main
+package test
 
 import (
 	"strings"
@@ -23,18 +23,21 @@ import (
 )
 
 func TestCountWrites(t *testing.T) {
+	const accounts = "system:serviceaccount:knative-lambda:"
 	const log = `
+{"stage":"ResponseComplete","verb":"create","user":{"username":"system:serviceaccount:knative-lambda:lambda-receiver"},"objectRef":{"resource":"tokenreviews"},"stageTimestamp":"2026-01-01T10:00:01.000000Z"}
 {"stage":"ResponseComplete","verb":"update","user":{"username":"system:serviceaccount:knative-lambda:knative-lambda-operator"},"objectRef":{"resource":"leases"},"stageTimestamp":"2026-01-01T10:00:01.000000Z"}
 {"stage":"ResponseComplete","verb":"update","user":{"username":"system:serviceaccount:knative-lambda:knative-lambda-operator"},"objectRef":{"resource":"lambdafunctions","subresource":"status"},"stageTimestamp":"2026-01-01T10:00:02.000000Z"}
 {"stage":"ResponseStarted","verb":"update","user":{"username":"system:serviceaccount:knative-lambda:knative-lambda-operator"},"objectRef":{"resource":"services"},"stageTimestamp":"2026-01-01T10:00:02.000000Z"}
 {"stage":"ResponseComplete","verb":"get","user":{"username":"system:serviceaccount:knative-lambda:knative-lambda-operator"},"objectRef":{"resource":"services"},"stageTimestamp":"2026-01-01T10:00:02.000000Z"}
 {"stage":"ResponseComplete","verb":"patch","user":{"username":"system:serviceaccount:knative-serving:controller"},"objectRef":{"resource":"services"},"stageTimestamp":"2026-01-01T10:00:02.000000Z"}
 {"stage":"ResponseComplete","verb":"create","user":{"username":"system:serviceaccount:knative-lambda:knative-lambda-webhook"},"objectRef":{"resource":"events"},"stageTimestamp":"2026-01-01T10:00:03.000000Z"}
+{"stage":"ResponseComplete","verb":"create","user":{"username":"system:serviceaccount:knative-lambda:lambda-receiver"},"objectRef":{"resource":"lambdafunctions"},"responseStatus":{"code":422},"stageTimestamp":"2026-01-01T10:00:03.000000Z"}
 {"stage":"ResponseComplete","verb":"delete","user":{"username":"system:serviceaccount:knative-lambda:knative-lambda-operator"},"objectRef":{"resource":"taskruns"},"stageTimestamp":"2026-01-01T10:00:09.000000Z"}
 {"stage":"ResponseComplete","verb":"upd`
 	start := time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
 
-	got, err := countWrites(strings.NewReader(log), operatorAccounts, start, start.Add(5*time.Second))
+	got, err := countWrites(strings.NewReader(log), Writer{Account: accounts, From: start, To: start.Add(5 * time.Second)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,11 +45,16 @@ func TestCountWrites(t *testing.T) {
 		t.Errorf("countWrites() = %s, want %s", got, want)
 	}
 
-	got, err = countWrites(strings.NewReader(log), operatorAccounts, start.Add(time.Hour), start.Add(2*time.Hour))
+	got, err = countWrites(strings.NewReader(log), Writer{Account: accounts, From: start, To: start.Add(5 * time.Second), Refused: true})
+	if want := "1 create events, 1 create lambdafunctions, 1 update lambdafunctions/status, 1 update leases"; err != nil || got.String() != want {
+		t.Errorf("countWrites() = %s, %v, want %s", got, err, want)
+	}
+
+	got, err = countWrites(strings.NewReader(log), Writer{Account: accounts, From: start.Add(time.Hour), To: start.Add(2 * time.Hour)})
 	if err != nil || got.String() != "0" {
 		t.Errorf("countWrites() = %s, %v, want 0", got, err)
 	}
-	if _, err := countWrites(strings.NewReader("{}\nnonsense"), operatorAccounts, start, start); err == nil {
+	if _, err := countWrites(strings.NewReader("{}\nnonsense"), Writer{Account: accounts}); err == nil {
 		t.Error("countWrites() = nil, want an error for what is no audit log")
 	}
 }
