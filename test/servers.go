@@ -59,11 +59,13 @@ const (
 	ServerRegistry ServerKind = "registry"
 	// ServerOTLP is a collector, which listens at 4317 for gRPC and 4318 for HTTP.
 	ServerOTLP ServerKind = "otlp"
+	// ServerModel has models, by the APIs of Ollama and OpenAI, at 11434.
+	ServerModel ServerKind = "model"
 
 	adminPort = 8081
 )
 
-var serverPorts = map[ServerKind][]int32{ServerGit: {8443, 2222}, ServerS3: {9000}, ServerGCS: {4443}, ServerRegistry: {5000}, ServerOTLP: {4317, 4318}}
+var serverPorts = map[ServerKind][]int32{ServerGit: {8443, 2222}, ServerS3: {9000}, ServerGCS: {4443}, ServerRegistry: {5000}, ServerOTLP: {4317, 4318}, ServerModel: {11434}}
 
 // ServerSettings say who is let in, and how. Each may be empty.
 type ServerSettings struct {

@@ -31,6 +31,8 @@ import (
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/cloudevents/sdk-go/v2/types"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/events"
 )
 
 // Extensions of an event. The first three are Knative's, and tell why it is a dead letter.
@@ -163,20 +165,11 @@ func (l *Letter) setFailure(code int, retries *int) {
 	default:
 		l.Reason = ReasonRejected
 	}
-	if !noAnswer && !retryable(code) {
+	if !noAnswer && !events.SentAgain(code) {
 		l.Attempts = 1
 	} else if retries != nil {
 		l.Attempts = *retries + 1
 	}
-}
-
-// retryable is true for answers after which Knative sends an event again.
-func retryable(code int) bool {
-	switch code {
-	case http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
-		return true
-	}
-	return code >= http.StatusInternalServerError
 }
 
 // bodyStart decodes the start of a body from base64, which it may not be.

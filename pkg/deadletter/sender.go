@@ -33,6 +33,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/events"
 )
 
 const (
@@ -112,7 +113,7 @@ func (s *sender) post(ctx context.Context, to *url.URL, e *event.Event) (reply *
 	pause := sendPause
 	for try := 1; ; try++ {
 		reply, status, err = s.postOnce(ctx, to, e)
-		if err == nil || try == sendTries || (status != 0 && !retryable(status)) {
+		if err == nil || try == sendTries || (status != 0 && !events.SentAgain(status)) {
 			return reply, status, err
 		}
 		select {

@@ -204,7 +204,7 @@ func (e *Emitter) deliver(ctx context.Context, next *queued) {
 		case err == nil:
 			observability.CountLifecycle(ctx, next.event.Type(), observability.LifecycleSent)
 			return
-		case errors.As(err, &refused) && !refused.again(), time.Since(next.at) > giveUpAfter, ctx.Err() != nil:
+		case errors.As(err, &refused) && !SentAgain(refused.status), time.Since(next.at) > giveUpAfter, ctx.Err() != nil:
 			e.bury(next.event, err)
 			return
 		}
@@ -221,15 +221,6 @@ var errNoURL = errors.New("the address of the sink is not known")
 type refusedError struct{ status int }
 
 func (r *refusedError) Error() string { return fmt.Sprintf("the sink answered %d", r.status) }
-
-// again is true where the sink may take the event another time: as Knative's own senders see it.
-func (r *refusedError) again() bool {
-	switch r.status {
-	case http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
-		return true
-	}
-	return r.status >= http.StatusInternalServerError
-}
 
 func (e *Emitter) send(ctx context.Context, url string, ev *event.Event) error {
 	ctx = otel.GetTextMapPropagator().Extract(ctx, extensions(ev))

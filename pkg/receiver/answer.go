@@ -24,6 +24,8 @@ import (
 	"strconv"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/events"
 )
 
 // The codes of refusals. They are part of the API.
@@ -161,7 +163,7 @@ func writeBatch(w http.ResponseWriter, r *http.Request, answers []*Answer) {
 			continue
 		}
 		batch.Status = statusError
-		if status == http.StatusAccepted || again(a.status) && !again(status) {
+		if status == http.StatusAccepted || events.SentAgain(a.status) && !events.SentAgain(status) {
 			status = a.status
 		}
 	}
@@ -170,11 +172,6 @@ func writeBatch(w http.ResponseWriter, r *http.Request, answers []*Answer) {
 		return
 	}
 	writeJSON(w, status, batch)
-}
-
-// again is true for a status after which another try may help.
-func again(status int) bool {
-	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || status == http.StatusConflict || status == http.StatusNotFound
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -32,6 +32,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/semaphore"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -605,6 +606,46 @@ func TestRate(t *testing.T) {
 	w.settings.Rate = 0
 	if got := send(admin); got != http.StatusBadRequest {
 		t.Errorf("without a limit: %d", got)
+	}
+}
+
+// What the API server does not answer is held only so far as there is room for it.
+func TestRoom(t *testing.T) {
+	w := newWorld(t)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	w.client.PrependReactor("*", "lambdafunctions", func(clientgotesting.Action) (bool, runtime.Object, error) {
+		asked <- struct{}{}
+		<-answer
+		return false, nil, nil
+	})
+	first := binary(admin, events.ServiceDelete, "", "Ce-Subject", "shop/hello")
+	w.server.room = &room{semaphore.NewWeighted(heldBase), heldBase}
+	ended := make(chan int)
+	go func() {
+		recorder := httptest.NewRecorder()
+		w.server.Handler().ServeHTTP(recorder, first)
+		ended <- recorder.Code
+	}()
+	<-asked
+	if a := w.do(binary(admin, events.BuildStart, "", "Ce-Subject", "shop/hello")); a.status != http.StatusServiceUnavailable ||
+		a.Error != codeUnavailable || a.header.Get("Retry-After") != "1" {
+		t.Errorf("without room: %d %s %v", a.status, a.body, a.header)
+	}
+	go func() {
+		for range asked { //nolint:revive // whatever is asked now is answered
+		}
+	}()
+	close(answer)
+	if status := <-ended; status != http.StatusAccepted {
+		t.Errorf("who was there first: %d", status)
+	}
+	// A request whose length nobody knows, or whose length is a lie, takes no more than all there is.
+	for length, want := range map[int64]int{-1: http.StatusBadRequest, 1 << 60: http.StatusRequestEntityTooLarge} {
+		request := binary(admin, "unknown", "")
+		request.ContentLength = length
+		if a := w.do(request); a.status != want {
+			t.Errorf("length %d, with room: %d %s", length, a.status, a.body)
+		}
 	}
 }
 

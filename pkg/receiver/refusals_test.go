@@ -125,7 +125,7 @@ func TestRefusals(t *testing.T) {
 			if writes := w.writes(); len(writes) > 0 {
 				t.Errorf("writes %v", writes)
 			}
-			if again(a.status) {
+			if events.SentAgain(a.status) {
 				t.Error("a broker sends it again")
 			}
 		})

@@ -47,6 +47,8 @@ import (
 const (
 	healthPath = "/health"
 	readyPath  = "/ready"
+	// readTimeout is how long a sender may take to send an event.
+	readTimeout = 10 * time.Second
 )
 
 // Options are what a Server needs.
@@ -70,6 +72,7 @@ type Server struct {
 	access   *access.Reviewer
 	settings func() *config.Receiver
 	limits   *limits
+	room     *room
 	counted  *counted
 	clock    clock.WithTicker
 	logger   *zap.SugaredLogger
@@ -83,6 +86,7 @@ func NewServer(o Options) *Server {
 		access:   o.Access,
 		settings: o.Settings,
 		limits:   newLimits(o.Settings, o.Clock),
+		room:     newRoom(),
 		counted:  newCounted(),
 		clock:    o.Clock,
 		logger:   o.Logger,
@@ -163,11 +167,22 @@ func showSchema(w http.ResponseWriter, r *http.Request) {
 
 // receive does the commands of a request.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request) {
+	leave, err := s.room.enter(r, s.settings().MaxEventBytes)
+	if err != nil {
+		s.noteUnread(r, err)
+		newAnswer(nil, err).write(w, r)
+		return
+	}
+	defer leave()
 	user, err := s.identify(r)
 	var found []received
 	var batch bool
 	if err == nil {
+		// Who sends slowly must not keep the room of others. A server without deadlines is one of a test.
+		body := http.NewResponseController(w)
+		_ = body.SetReadDeadline(time.Now().Add(readTimeout))
 		found, batch, err = read(w, r, s.settings().MaxEventBytes)
+		_ = body.SetReadDeadline(time.Time{})
 	}
 	if err == nil && !s.limits.allow(senderOf(user, r), len(found)) {
 		err = refuse(http.StatusTooManyRequests, codeTooMany, "", "you give more commands in a second than ConfigMap config-receiver allows (rate, burst)")
@@ -268,7 +283,7 @@ func (s *Server) note(ctx context.Context, user *access.User, e *event.Event, o 
 func (s *Server) noteUnread(r *http.Request, err error) {
 	ctx := r.Context()
 	record(ctx, nil, newAnswer(nil, err), 0)
-	if refusalOf(err).status >= http.StatusInternalServerError && !errors.Is(ctx.Err(), context.Canceled) {
+	if _, refused := errors.AsType[*refusal](err); !refused && !errors.Is(ctx.Err(), context.Canceled) {
 		s.logger.Errorw("Failed to read a request", "error", err)
 		return
 	}

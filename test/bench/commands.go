@@ -25,6 +25,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,7 +49,9 @@ const (
 	receiverPods = "app.kubernetes.io/component=receiver"
 	receiverURL  = "http://lambda-receiver.knative-lambda.svc.cluster.local"
 	// restartEvery is how often the API server is killed and started again while commands are given.
-	restartEvery = 30 * time.Second
+	restartEvery = 40 * time.Second
+	// orderLasts is how long the commands of an order may take.
+	orderLasts = 10 * time.Minute
 	// tokenLife is the shortest that the API server gives.
 	tokenLife = 10 * time.Minute
 )
@@ -56,7 +59,7 @@ const (
 // commanderCode gives the commands whose numbers are from From on, below To, so many a second. Each sets the build's timeout
 // of one of the functions to so many seconds more than a minute, which changes nothing but the generation. Of the functions'
 // rounds every other one goes straight to the receiver, whose answers are kept; the others go by way of the Broker. Each is
-// sent until it is accepted.
+// sent until it is accepted, less and less often.
 const commanderCode = `package main
 
 import (
@@ -71,8 +74,8 @@ import (
 )
 
 type Order struct {
-	Broker, Receiver, Token, Namespace, Image string
-	From, To, Rate, Functions                 int
+	Broker, Receiver, Token, Namespace, Repository, Tag string
+	From, To, Rate, Functions                           int
 }
 
 // Tries are of one command to the receiver: statuses, 0 where there was no answer.
@@ -98,13 +101,13 @@ func Handler(ctx context.Context, o Order) (*Sent, error) {
 		senders.Go(func() {
 			tries := Tries{ID: id}
 			straight := id/o.Functions%2 == 1
-			for ctx.Err() == nil {
+			for pause := 500 * time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 8*time.Second) {
 				status, duplicate := send(ctx, o, id, straight)
 				tries.Statuses = append(tries.Statuses, status)
 				if tries.Duplicate = duplicate; status == http.StatusAccepted {
 					break
 				}
-				time.Sleep(500 * time.Millisecond)
+				time.Sleep(pause)
 			}
 			if straight {
 				lock.Lock()
@@ -130,8 +133,8 @@ func send(ctx context.Context, o Order, id int, straight bool) (status int, dupl
 	if straight {
 		to = o.Receiver
 	}
-	body := fmt.Sprintf(` + "`" + `{"metadata":{"name":"told-%03d","namespace":%q},"spec":{"source":{"type":"image","image":{"repository":%q}},"build":{"timeout":"%ds"}}}` + "`" + `,
-		id%o.Functions, o.Namespace, o.Image, 60+id)
+	body := fmt.Sprintf(` + "`" + `{"metadata":{"name":"told-%03d","namespace":%q},"spec":{"source":{"type":"image","image":{"repository":%q,"tag":%q}},"build":{"timeout":"%ds"}}}` + "`" + `,
+		id%o.Functions, o.Namespace, o.Repository, o.Tag, 60+id)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewBufferString(body))
 	if err != nil {
 		return 0, false
@@ -179,20 +182,20 @@ func measureCommands(ctx context.Context, b *bench, r *report) error {
 	start := time.Now()
 	kills := again(ctx, killEvery, c.killReceiver)
 	restarts := again(ctx, restartEvery, func(ctx context.Context) error { return b.runCluster(ctx, "restart", "kube-apiserver") })
-	slowing, stop := context.WithCancel(ctx)
+	slowing, stop := context.WithTimeout(ctx, time.Duration(b.commands/b.eventRate)*time.Second)
+	defer stop()
 	var slowed sync.WaitGroup
 	slowed.Go(func() { _ = b.runCluster(slowing, "slow", "kube-apiserver") }) // it ends when it is stopped
 	straight, err := c.give(ctx)
 	sent := time.Since(start)
 	killed, killErr := kills()
 	restarted, restartErr := restarts()
-	stop()
 	slowed.Wait()
 	if err := errors.Join(err, killErr, restartErr); err != nil {
 		return err
 	}
 	r.add(fmt.Sprintf("%d commands, %d a second", b.commands, b.eventRate), fmt.Sprintf("all accepted after %.0f s", sent.Seconds()),
-		fmt.Sprintf("%d kills of a receiver, %d of the API server, which ran half of the time", killed, restarted), "")
+		fmt.Sprintf("%d kills of a receiver, %d of the API server, which ran half of the time while they were sent", killed, restarted), "")
 	c.judgeAnswers(r, straight)
 	if err := c.judgeEffects(ctx, r); err != nil {
 		return err
@@ -244,7 +247,7 @@ func (c *commands) prepare(ctx context.Context) (err error) {
 	}
 	fn := test.NewGoFunction(c.namespace, "commander", commanderCode)
 	fn.Spec.Scaling.MinReplicas, fn.Spec.Scaling.MaxReplicas = ptr.Int32(1), ptr.Int32(1)
-	fn.Spec.TimeoutSeconds = ptr.Int64(600)
+	fn.Spec.TimeoutSeconds = ptr.Int64(int64(orderLasts.Seconds()))
 	fn.Spec.Eventing = &v1alpha1.EventingSpec{Enabled: ptr.Bool(false)}
 	c.generator, err = c.createReady(ctx, fn)
 	return err
@@ -285,10 +288,16 @@ func (b *bench) newTold(i int) *v1alpha1.LambdaFunction {
 	return &v1alpha1.LambdaFunction{
 		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: fmt.Sprintf("%s%03d", toldPrefix, i), Labels: map[string]string{toldLabel: "true"}},
 		Spec: v1alpha1.LambdaFunctionSpec{
-			Source:   v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeImage, Image: &v1alpha1.ImageSource{Repository: b.helloImage}},
+			Source:   v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeImage, Image: b.helloSource()},
 			Eventing: &v1alpha1.EventingSpec{Enabled: ptr.Bool(false)},
 		},
 	}
+}
+
+// hello is the image of such functions.
+func (b *bench) helloSource() *v1alpha1.ImageSource {
+	i := strings.LastIndexByte(b.helloImage, ':')
+	return &v1alpha1.ImageSource{Repository: b.helloImage[:i], Tag: b.helloImage[i+1:]}
 }
 
 func (c *commands) createBroker(ctx context.Context) error {
@@ -361,16 +370,20 @@ func (b *bench) persistently(ctx context.Context, try func(context.Context) erro
 // give has all commands given, and returns the tries of those that were sent straight to the receiver.
 func (c *commands) give(ctx context.Context) ([]tries, error) {
 	var all []tries
+	// An order lasts until the last of its commands is accepted.
+	patient := *c.caller
+	patient.Timeout = orderLasts
 	err := c.inOrders(c.commands, func(from, to int) error {
 		body, err := json.Marshal(map[string]any{
-			"Broker": c.broker, "Receiver": receiverURL, "Token": c.token, "Namespace": c.namespace, "Image": c.helloImage,
+			"Broker": c.broker, "Receiver": receiverURL, "Token": c.token, "Namespace": c.namespace,
+			"Repository": c.helloSource().Repository, "Tag": c.helloSource().Tag,
 			"From": from, "To": to, "Rate": c.eventRate, "Functions": c.many,
 		})
 		if err != nil {
 			return fmt.Errorf("failed to write an order: %w", err)
 		}
 		var sent struct{ Straight []tries }
-		if err := c.callJSON(ctx, http.MethodPost, c.generator.Status.URL.String(), body, &sent); err != nil {
+		if err := callJSONBy(ctx, &patient, http.MethodPost, c.generator.Status.URL.String(), body, &sent); err != nil {
 			return err
 		}
 		c.mu.Lock()

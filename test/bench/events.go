@@ -258,12 +258,17 @@ func (b *bench) counted(ctx context.Context, fn *v1alpha1.LambdaFunction) (*coun
 
 // callJSON calls a function, whose answer has to be good.
 func (b *bench) callJSON(ctx context.Context, method, url string, body []byte, into any) error {
+	return callJSONBy(ctx, b.caller, method, url, body, into)
+}
+
+// callJSONBy is callJSON by another client.
+func callJSONBy(ctx context.Context, client *http.Client, method, url string, body []byte, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("failed to make a request to %q: %w", url, err)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	response, err := test.Do(b.caller, request)
+	response, err := test.Do(client, request)
 	if err != nil {
 		return err
 	}

@@ -17,9 +17,13 @@ limitations under the License.
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -40,21 +44,22 @@ func (c *cluster) restart(ctx context.Context, component string) error {
 	if err != nil {
 		return err
 	}
-	p, ok := running[component]
-	if !ok {
-		return fmt.Errorf("%w: %s does not run", errNotUp, component)
-	}
-	if err := c.signal(p, syscall.SIGKILL); err != nil {
-		return fmt.Errorf("failed to kill %s (%d): %w", component, p.pid, err)
-	}
-	err = poll(ctx, 20*time.Millisecond, func() (bool, error) {
-		now, there := c.inspect(p.pid)
-		return !there || now.started != p.started, nil
-	})
-	if err != nil {
-		return fmt.Errorf("%s does not end: %w", component, err)
+	if p, ok := running[component]; ok {
+		if err := c.signal(p, syscall.SIGKILL); err != nil {
+			return fmt.Errorf("failed to kill %s (%d): %w", component, p.pid, err)
+		}
+		if err := poll(ctx, 20*time.Millisecond, func() (bool, error) { return ended(p.pid), nil }); err != nil {
+			return fmt.Errorf("%s does not end: %w", component, err)
+		}
 	}
 	return c.start(ctx, d)
+}
+
+// ended is true for a process that has nothing left, such as its ports. One that is killed loses its environment before them.
+func ended(pid int) bool {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	// The state comes after the name, which is in parentheses.
+	return err != nil || bytes.HasPrefix(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" Z"))
 }
 
 // restartable finds a daemon that can be killed and started again while all else goes on.

@@ -15,8 +15,8 @@ limitations under the License.
 */
 
 // Command servers has what the end-to-end tests fetch sources from and push images to, in pods of the test's own: a git
-// server, an S3-compatible store, one that speaks the protocol of Google Cloud Storage, or an image registry; or a collector of
-// what they trace and count. All that they keep is gone with them.
+// server, an S3-compatible store, one that speaks the protocol of Google Cloud Storage, or an image registry; a collector of
+// what they trace and count; or models, and an agent that asks them. All that they keep is gone with them.
 package main
 
 import (
@@ -39,6 +39,8 @@ const (
 	registryAddress = ":5000"
 	otlpGRPCAddress = "0.0.0.0:4317"
 	otlpHTTPAddress = "0.0.0.0:4318"
+	modelAddress    = ":11434"
+	agentAddress    = ":8080"
 	adminAddress    = ":8081"
 )
 
@@ -89,8 +91,14 @@ func serve(kind string, s *settings) error {
 			return err
 		}
 		start(func() error { return plain(adminAddress, c) })
+	case "model":
+		m := &models{}
+		start(func() error { return plain(modelAddress, m.handler()) })
+		start(func() error { return plain(adminAddress, m.admin()) })
+	case "agent":
+		start(func() error { return plain(agentAddress, newAgent().handler()) })
 	default:
-		return fmt.Errorf("there is no server %q: name git, s3, gcs, registry or otlp", kind)
+		return fmt.Errorf("there is no server %q: name git, s3, gcs, registry, otlp, model or agent", kind)
 	}
 	return <-failed
 }
