@@ -172,6 +172,32 @@ func (c *Clients) PutContent(ctx context.Context, namespace string, kind ServerK
 	return string(bytes.TrimSpace(revision)), nil
 }
 
+// ModelState is how a server of models is.
+type ModelState struct {
+	// Models are those that it has.
+	Models []string `json:"models"`
+	// Key is what it asks for as a bearer token, where it asks for one.
+	Key string `json:"key,omitempty"`
+	// Status is what it answers in place of all else. 0 is no fault.
+	Status int `json:"status,omitempty"`
+	// Delay is how long it waits before each answer, in milliseconds.
+	Delay int64 `json:"delay,omitempty"`
+}
+
+// SetModel says how the server of models of a namespace is from now on.
+func (c *Clients) SetModel(ctx context.Context, namespace string, state ModelState) error {
+	body, err := json.Marshal(state)
+	if err != nil {
+		return fmt.Errorf("failed to write a state: %w", err)
+	}
+	_, err = c.Kube.CoreV1().RESTClient().Put().Namespace(namespace).Resource("pods").
+		Name(fmt.Sprintf("%s:%d", ServerModel, adminPort)).SubResource("proxy").Suffix("state").Body(body).DoRaw(ctx)
+	if err != nil {
+		return fmt.Errorf("failed to set the state of the models: %w", err)
+	}
+	return nil
+}
+
 // Span is what a collector has received of one. Ids are hexadecimal.
 type Span struct {
 	TraceID, SpanID, ParentID string

@@ -21,6 +21,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -49,17 +50,17 @@ const (
 	receiverPods = "app.kubernetes.io/component=receiver"
 	receiverURL  = "http://lambda-receiver.knative-lambda.svc.cluster.local"
 	// restartEvery is how often the API server is killed and started again while commands are given.
-	restartEvery = 40 * time.Second
-	// orderLasts is how long the commands of an order may take.
-	orderLasts = 10 * time.Minute
+	restartEvery = time.Minute
+	// orderLasts is how long the commands of an order are tried.
+	orderLasts = 2 * time.Minute
 	// tokenLife is the shortest that the API server gives.
 	tokenLife = 10 * time.Minute
 )
 
-// commanderCode gives the commands whose numbers are from From on, below To, so many a second. Each sets the build's timeout
-// of one of the functions to so many seconds more than a minute, which changes nothing but the generation. Of the functions'
-// rounds every other one goes straight to the receiver, whose answers are kept; the others go by way of the Broker. Each is
-// sent until it is accepted, less and less often.
+// commanderCode gives the commands whose numbers it is told, so many a second. Each sets the build's timeout of one of the
+// functions to so many seconds more than a minute, which changes nothing but the generation. Of the functions' rounds every
+// other one goes straight to the receiver, whose answers are kept; the others go by way of the Broker. Each is sent until it is
+// accepted, less and less often, or until the time is up.
 const commanderCode = `package main
 
 import (
@@ -75,49 +76,49 @@ import (
 
 type Order struct {
 	Broker, Receiver, Token, Namespace, Repository, Tag string
-	From, To, Rate, Functions                           int
+	IDs                                                 []int
+	Rate, Functions, Seconds                            int
 }
 
-// Tries are of one command to the receiver: statuses, 0 where there was no answer.
+// Tries are of one command: statuses, 0 where there was no answer.
 type Tries struct {
-	ID        int
-	Statuses  []int
-	Duplicate bool
+	ID                  int
+	Statuses            []int
+	Duplicate, Straight bool
 }
 
 type Sent struct {
-	Straight []Tries
+	Tries []Tries
 }
 
 var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1000}}
 
 func Handler(ctx context.Context, o Order) (*Sent, error) {
-	sent := &Sent{Straight: []Tries{}}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(o.Seconds)*time.Second)
+	defer cancel()
+	sent := &Sent{}
 	var lock sync.Mutex
 	var senders sync.WaitGroup
 	start := time.Now()
-	for id := o.From; id < o.To && ctx.Err() == nil; id++ {
-		time.Sleep(time.Until(start.Add(time.Duration(id-o.From) * time.Second / time.Duration(o.Rate))))
+	for i, id := range o.IDs {
+		time.Sleep(time.Until(start.Add(time.Duration(i) * time.Second / time.Duration(o.Rate))))
 		senders.Go(func() {
-			tries := Tries{ID: id}
-			straight := id/o.Functions%2 == 1
+			tries := Tries{ID: id, Straight: id/o.Functions%2 == 1}
 			for pause := 500 * time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 8*time.Second) {
-				status, duplicate := send(ctx, o, id, straight)
+				status, duplicate := send(ctx, o, id, tries.Straight)
 				tries.Statuses = append(tries.Statuses, status)
 				if tries.Duplicate = duplicate; status == http.StatusAccepted {
 					break
 				}
 				time.Sleep(pause)
 			}
-			if straight {
-				lock.Lock()
-				sent.Straight = append(sent.Straight, tries)
-				lock.Unlock()
-			}
+			lock.Lock()
+			sent.Tries = append(sent.Tries, tries)
+			lock.Unlock()
 		})
 	}
 	senders.Wait()
-	return sent, ctx.Err()
+	return sent, nil
 }
 
 func send(ctx context.Context, o Order, id int, straight bool) (status int, duplicate bool) {
@@ -158,11 +159,15 @@ func send(ctx context.Context, o Order, id int, straight bool) (status int, dupl
 }
 `
 
-// tries are those of one command that was sent straight to the receiver.
+// tries are those of one command.
 type tries struct {
-	ID        int
-	Statuses  []int
-	Duplicate bool
+	ID                  int
+	Statuses            []int
+	Duplicate, Straight bool
+}
+
+func (t *tries) accepted() bool {
+	return len(t.Statuses) > 0 && t.Statuses[len(t.Statuses)-1] == http.StatusAccepted
 }
 
 // measureCommands gives commands, half of them by way of a Broker, while a receiver is killed again and again, and the API
@@ -247,7 +252,7 @@ func (c *commands) prepare(ctx context.Context) (err error) {
 	}
 	fn := test.NewGoFunction(c.namespace, "commander", commanderCode)
 	fn.Spec.Scaling.MinReplicas, fn.Spec.Scaling.MaxReplicas = ptr.Int32(1), ptr.Int32(1)
-	fn.Spec.TimeoutSeconds = ptr.Int64(int64(orderLasts.Seconds()))
+	fn.Spec.TimeoutSeconds = ptr.Int64(int64(2 * orderLasts.Seconds()))
 	fn.Spec.Eventing = &v1alpha1.EventingSpec{Enabled: ptr.Bool(false)}
 	c.generator, err = c.createReady(ctx, fn)
 	return err
@@ -367,35 +372,65 @@ func (b *bench) persistently(ctx context.Context, try func(context.Context) erro
 	return nil
 }
 
-// give has all commands given, and returns the tries of those that were sent straight to the receiver.
-func (c *commands) give(ctx context.Context) ([]tries, error) {
-	var all []tries
-	// An order lasts until the last of its commands is accepted.
-	patient := *c.caller
-	patient.Timeout = orderLasts
-	err := c.inOrders(c.commands, func(from, to int) error {
-		body, err := json.Marshal(map[string]any{
-			"Broker": c.broker, "Receiver": receiverURL, "Token": c.token, "Namespace": c.namespace,
-			"Repository": c.helloSource().Repository, "Tag": c.helloSource().Tag,
-			"From": from, "To": to, "Rate": c.eventRate, "Functions": c.many,
-		})
-		if err != nil {
-			return fmt.Errorf("failed to write an order: %w", err)
+// give has all commands given until all are accepted, and returns the tries of those that were sent straight to the receiver.
+func (c *commands) give(ctx context.Context) ([]*tries, error) {
+	all := map[int]*tries{}
+	if err := c.inOrders(c.commands, func(from, to int) error {
+		ids := make([]int, 0, to-from)
+		for id := from; id < to; id++ {
+			ids = append(ids, id)
 		}
-		var sent struct{ Straight []tries }
-		if err := callJSONBy(ctx, &patient, http.MethodPost, c.generator.Status.URL.String(), body, &sent); err != nil {
-			return err
+		return c.orderCommands(ctx, ids, all)
+	}); err != nil {
+		return nil, err
+	}
+	for {
+		var left []int
+		for id := range c.commands {
+			if t := all[id]; t == nil || !t.accepted() {
+				left = append(left, id)
+			}
 		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		all = append(all, sent.Straight...)
-		return nil
+		if len(left) == 0 {
+			break
+		}
+		progress("%d commands are not accepted yet", len(left))
+		if err := c.orderCommands(ctx, left, all); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(slices.Collect(maps.Values(all)), func(t *tries) bool { return !t.Straight }), nil
+}
+
+// orderCommands has some commands given for a while, and adds up how that went.
+func (c *commands) orderCommands(ctx context.Context, ids []int, all map[int]*tries) error {
+	body, err := json.Marshal(map[string]any{
+		"Broker": c.broker, "Receiver": receiverURL, "Token": c.token, "Namespace": c.namespace,
+		"Repository": c.helloSource().Repository, "Tag": c.helloSource().Tag,
+		"IDs": ids, "Rate": c.eventRate, "Functions": c.many, "Seconds": int(orderLasts.Seconds()),
 	})
-	return all, err
+	if err != nil {
+		return fmt.Errorf("failed to write an order: %w", err)
+	}
+	patient := *c.caller
+	patient.Timeout = 2 * orderLasts
+	var sent struct{ Tries []*tries }
+	if err := callJSONBy(ctx, &patient, http.MethodPost, c.generator.Status.URL.String(), body, &sent); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range sent.Tries {
+		if before := all[t.ID]; before != nil {
+			t.Statuses = append(before.Statuses, t.Statuses...)
+		}
+		all[t.ID] = t
+	}
+	return nil
 }
 
 // judgeAnswers looks for commands that were done although the receiver said that they were not.
-func (c *commands) judgeAnswers(r *report, straight []tries) {
+func (c *commands) judgeAnswers(r *report, straight []*tries) {
 	statuses := map[int]int{}
 	wrong := 0
 	for _, command := range straight {

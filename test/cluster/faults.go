@@ -44,6 +44,8 @@ func (c *cluster) restart(ctx context.Context, component string) error {
 	if err != nil {
 		return err
 	}
+	// Whoever interrupts this must not be left without the daemon.
+	ctx = context.WithoutCancel(ctx)
 	if p, ok := running[component]; ok {
 		if err := c.signal(p, syscall.SIGKILL); err != nil {
 			return fmt.Errorf("failed to kill %s (%d): %w", component, p.pid, err)
