@@ -75,3 +75,6 @@ const (
 
 // LambdaFunctionsResource is the resource of LambdaFunction.
 var LambdaFunctionsResource = schema.GroupResource{Group: GroupName, Resource: "lambdafunctions"}
+
+// LambdaAgentsResource is the resource of LambdaAgent.
+var LambdaAgentsResource = schema.GroupResource{Group: GroupName, Resource: "lambdaagents"}

@@ -287,6 +287,45 @@ func (d *DeliverySpec) UnmarshalJSON(data []byte) error {
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
+func (s *LambdaAgentSpec) UnmarshalJSON(data []byte) error {
+	type plain LambdaAgentSpec
+	return unmarshal(data, (*plain)(s), "spec", map[string]form{"env": variables})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *AISpec) UnmarshalJSON(data []byte) error {
+	type plain AISpec
+	return unmarshal(data, (*plain)(s), "spec.ai", map[string]form{
+		"maxTokens":         smallNumber,
+		"temperature":       quoted,
+		"topP":              quoted,
+		"contextWindowSize": smallNumber,
+	})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *BehaviorSpec) UnmarshalJSON(data []byte) error {
+	type plain BehaviorSpec
+	return unmarshal(data, (*plain)(s), "spec.behavior", map[string]form{
+		"maxContextMessages":         smallNumber,
+		"conversationTTL":            duration,
+		"maxConcurrentConversations": smallNumber,
+	})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (h *HealthCheckSpec) UnmarshalJSON(data []byte) error {
+	type plain HealthCheckSpec
+	return unmarshal(data, (*plain)(h), "spec.behavior.healthCheck", map[string]form{"interval": duration})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *AgentMetricsSpec) UnmarshalJSON(data []byte) error {
+	type plain AgentMetricsSpec
+	return unmarshal(data, (*plain)(m), "spec.observability.metrics", map[string]form{"interval": duration, "timeout": duration})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
 func (m *MetricsSpec) UnmarshalJSON(data []byte) error {
 	type plain MetricsSpec
 	return unmarshal(data, (*plain)(m), "spec.observability.metrics", map[string]form{"port": smallNumber})

@@ -17,6 +17,7 @@ limitations under the License.
 package v1alpha1
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -33,6 +34,8 @@ const (
 	maxRetryAttempts = 100
 	// maxParallelism is that of Knative's RabbitMQ Broker.
 	maxParallelism = 1000
+
+	hasNoEffect = "stored and has no effect"
 )
 
 func (s *EventingSpec) validate() (errs *apis.FieldError) {
@@ -60,24 +63,25 @@ func (s *EventingSpec) validate() (errs *apis.FieldError) {
 
 // warnings name what is stored and has no effect.
 func (s *EventingSpec) warnings() (errs *apis.FieldError) {
-	const text = "stored and has no effect"
 	for field, set := range map[string]bool{
 		"eventSource": s.EventSource != "",
 		"eventTypes":  len(s.EventTypes) > 0,
 		"monitoring":  s.Monitoring != nil,
 	} {
 		if set {
-			errs = errs.Also(warn(text, field))
+			errs = errs.Also(warn(hasNoEffect, field))
 		}
 	}
-	if s.DLQ == nil {
-		return errs
-	}
+	return errs
+}
+
+// warnings name what is stored and has no effect.
+func (d *DLQSpec) warnings() (errs *apis.FieldError) {
 	for field, value := range map[string]string{
-		"exchangeName": s.DLQ.ExchangeName, "queueName": s.DLQ.QueueName, "routingKeyPrefix": s.DLQ.RoutingKeyPrefix,
+		"exchangeName": d.ExchangeName, "queueName": d.QueueName, "routingKeyPrefix": d.RoutingKeyPrefix,
 	} {
 		if value != "" {
-			errs = errs.Also(warn(text+": dead letters are not kept in RabbitMQ", field).ViaField("dlq"))
+			errs = errs.Also(warn(hasNoEffect+": dead letters are not kept in RabbitMQ", field))
 		}
 	}
 	return errs
@@ -106,7 +110,7 @@ func (d *DLQSpec) validate() (errs *apis.FieldError) {
 			errs = errs.Also(apis.ErrInvalidValue(shorten(c.Retention), "retention", "write for example 168h").ViaField("cleanup"))
 		}
 	}
-	return errs
+	return errs.Also(d.warnings())
 }
 
 func (d *DeliverySpec) validate() (errs *apis.FieldError) {
@@ -192,15 +196,30 @@ func (s *ObservabilitySpec) validate() (errs *apis.FieldError) {
 	if s == nil {
 		return nil
 	}
-	if t := s.Tracing; t != nil && t.SamplingRate != "" {
-		if rate, err := strconv.ParseFloat(t.SamplingRate, 64); err != nil || math.IsNaN(rate) || rate < 0 || rate > 1 {
-			errs = errs.Also(apis.ErrInvalidValue(shorten(t.SamplingRate), "samplingRate", "write a number from 0 to 1 in quotes").ViaField("tracing"))
-		}
-	}
+	errs = s.Tracing.validate().ViaField("tracing")
 	if m := s.Metrics; m != nil {
 		errs = errs.Also(validateBounds(m.Port, 1, math.MaxUint16, "port").ViaField("metrics"))
 	}
 	return errs
+}
+
+func (t *TracingSpec) validate() *apis.FieldError {
+	if t == nil {
+		return nil
+	}
+	return validateDecimal(t.SamplingRate, 1, "samplingRate")
+}
+
+// validateDecimal checks the text of a number from 0 to most, which the user may leave out.
+func validateDecimal(text string, most int, field string) *apis.FieldError {
+	if text == "" {
+		return nil
+	}
+	// Programs in other languages do not read hexadecimal digits.
+	if n, err := strconv.ParseFloat(text, 64); err != nil || !(n >= 0 && n <= float64(most)) || strings.ContainsAny(text, "xX") {
+		return apis.ErrInvalidValue(shorten(text), field, fmt.Sprintf("write a number from 0 to %d in quotes", most))
+	}
+	return nil
 }
 
 func validateBounds[T int32 | int64](value *T, least, most int64, field string) *apis.FieldError {

@@ -34,12 +34,11 @@ var (
 	numericLabel = regexp.MustCompile(`^([0-9]+|0[xX][0-9A-Fa-f]*)$`)
 )
 
+// loopbackNames are the machine itself.
+var loopbackNames = []string{"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"}
+
 // blockedNames are hosts that only what is inside the cluster or the machine can reach, and no source is in.
 var blockedNames = map[string]string{
-	"localhost":                            "it is the build's own",
-	"localhost.localdomain":                "it is the build's own",
-	"ip6-localhost":                        "it is the build's own",
-	"ip6-loopback":                         "it is the build's own",
 	"metadata":                             "it has the cloud's credentials",
 	"metadata.goog":                        "it has the cloud's credentials",
 	"metadata.google.internal":             "it has the cloud's credentials",
@@ -86,15 +85,17 @@ func WithAPIServer(ctx context.Context, host string) context.Context {
 	return context.WithValue(ctx, apiServerKey{}, host)
 }
 
-// hostChecker knows which hosts a source may name. It sees only what is written: what a name leads to is checked where
-// the connection is made.
+// hostChecker knows which hosts a source, or the endpoint of a model, may name. It sees only what is written: what a name
+// leads to is checked where the connection is made.
 type hostChecker struct {
 	apiServer string
 	allowed   []netip.Prefix
+	// loopback says whose the machine itself is.
+	loopback string
 }
 
-func newHostChecker(ctx context.Context, allowedNetworks []string) *hostChecker {
-	c := &hostChecker{}
+func newHostChecker(ctx context.Context, loopback string, allowedNetworks ...string) *hostChecker {
+	c := &hostChecker{loopback: loopback}
 	c.apiServer, _ = ctx.Value(apiServerKey{}).(string)
 	for _, network := range allowedNetworks {
 		if prefix, err := netip.ParsePrefix(network); err == nil {
@@ -119,8 +120,8 @@ func (c *hostChecker) check(host string) string {
 	if why, ok := blockedNames[host]; ok {
 		return fmt.Sprintf("host %s is refused, %s: name another", host, why)
 	}
-	if strings.HasSuffix(host, ".localhost") {
-		return fmt.Sprintf("host %s is refused, it is the build's own: name another", host)
+	if slices.Contains(loopbackNames, host) || strings.HasSuffix(host, ".localhost") {
+		return fmt.Sprintf("host %s is refused, it is %s: name another", host, c.loopback)
 	}
 	if host == strings.ToLower(c.apiServer) {
 		return fmt.Sprintf("host %s is refused, it is the API server: name another", host)
@@ -149,7 +150,7 @@ func (c *hostChecker) checkAddress(host string) string {
 	case err == nil && addr == apiServer.Unmap():
 		return refused("it is the API server")
 	case addr.IsLoopback():
-		return refused("it is the build's own")
+		return refused("it is " + c.loopback)
 	case addr.IsLinkLocalUnicast():
 		return refused("it is link-local, where clouds have their credentials")
 	case addr.IsUnspecified(), addr.IsMulticast(), in(blockedNetworks):

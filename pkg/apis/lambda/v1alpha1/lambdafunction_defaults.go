@@ -81,7 +81,7 @@ func (fn *LambdaFunction) SetDefaults(ctx context.Context) {
 	if fn.Spec.Source.Type != SourceTypeImage {
 		fn.Spec.Runtime.setDefaults(cfg.Runtimes)
 	}
-	fn.Spec.Scaling.setDefaults()
+	fn.Spec.Scaling.setDefaults(DefaultMaxReplicas)
 	fn.Spec.Resources.setDefaults()
 	if fn.Spec.TimeoutSeconds == nil {
 		fn.Spec.TimeoutSeconds = ptr.Int64(DefaultTimeoutSeconds)
@@ -123,7 +123,7 @@ func (s *ScalingSpec) forgetDefaults(old *ScalingSpec) {
 		return
 	}
 	untouched := ScalingSpec{ContainerConcurrency: old.ContainerConcurrency}
-	untouched.setDefaults()
+	untouched.setDefaults(DefaultMaxReplicas)
 	if *old.TargetConcurrency == *untouched.TargetConcurrency {
 		s.TargetConcurrency = nil
 	}
@@ -161,11 +161,15 @@ func (s *SourceSpec) setDefaults() {
 		s.MinIO.Region = cmp.Or(s.MinIO.Region, DefaultS3Region)
 		s.MinIO.UsePathStyle = cmp.Or(s.MinIO.UsePathStyle, ptr.Bool(true))
 	case s.Type == SourceTypeImage && s.Image != nil:
-		if s.Image.Digest == "" {
-			s.Image.Tag = cmp.Or(s.Image.Tag, DefaultImageTag)
-		}
-		s.Image.Port = cmp.Or(s.Image.Port, ptr.Int32(DefaultImagePort))
+		s.Image.setDefaults()
 	}
+}
+
+func (s *ImageSource) setDefaults() {
+	if s.Digest == "" {
+		s.Tag = cmp.Or(s.Tag, DefaultImageTag)
+	}
+	s.Port = cmp.Or(s.Port, ptr.Int32(DefaultImagePort))
 }
 
 // cleanPath writes a folder in the one way that paths are compared in. What leaves the source is left to validation.
@@ -211,12 +215,12 @@ func (r *RuntimeSpec) setDefaults(runtimes *config.Runtimes) {
 	}
 }
 
-func (s *ScalingSpec) setDefaults() {
+func (s *ScalingSpec) setDefaults(maxReplicas int32) {
 	if s.MinReplicas == nil {
 		s.MinReplicas = ptr.Int32(0)
 	}
 	if s.MaxReplicas == nil {
-		s.MaxReplicas = ptr.Int32(max(DefaultMaxReplicas, *s.MinReplicas))
+		s.MaxReplicas = ptr.Int32(max(maxReplicas, *s.MinReplicas))
 	}
 	if s.ContainerConcurrency == nil {
 		s.ContainerConcurrency = ptr.Int64(0)

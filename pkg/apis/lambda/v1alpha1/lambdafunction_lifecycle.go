@@ -25,7 +25,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 )
 
-// The conditions of a LambdaFunction.
+// The conditions of a LambdaFunction. LambdaAgents have ConditionReady, ConditionServiceReady and ConditionEventingReady too.
 const (
 	// ConditionReady is True when the present spec is built and serves.
 	ConditionReady = apis.ConditionReady
@@ -136,9 +136,6 @@ const (
 	ReasonWaitingForService = "WaitingForService"
 )
 
-// configurationOutOfDate is Knative's reason for a Configuration that has not seen the Service's last change.
-const configurationOutOfDate = "OutOfDate"
-
 // dependentConditions are what Ready is made of, in the order in which one is the cause of the next.
 var dependentConditions = []apis.ConditionType{
 	ConditionSourceReady,
@@ -146,6 +143,8 @@ var dependentConditions = []apis.ConditionType{
 	ConditionDeployReady,
 	ConditionServiceReady,
 }
+
+const functionInWords = "function"
 
 var functionConditions = apis.NewLivingConditionSet(dependentConditions...)
 
@@ -221,119 +220,69 @@ func (s *LambdaFunctionStatus) MarkWaitingForBuild() {
 
 // MarkDeploying says that the Knative Service is not yet what the spec wants. It stands where making it so fails.
 func (s *LambdaFunctionStatus) MarkDeploying() {
-	functionConditions.Manage(s).MarkUnknown(ConditionDeployReady, ReasonDeploying, "The Knative Service is being brought up to date.")
+	s.deployment().markRunning()
 }
 
 // MarkServiceNotOwned says that a Knative Service of the function's name belongs to somebody else.
 func (s *LambdaFunctionStatus) MarkServiceNotOwned(name string) {
-	functionConditions.Manage(s).MarkFalse(ConditionDeployReady, ReasonNotOwned,
-		"Knative Service %q exists and belongs to somebody else: delete it, or give the function another name.", name)
+	s.deployment().markNotOwned(name)
 }
 
 // MarkServiceRefused says that the Knative Service cannot be made as the spec wants it.
 func (s *LambdaFunctionStatus) MarkServiceRefused(message string) {
-	functionConditions.Manage(s).MarkFalse(ConditionDeployReady, ReasonServiceRefused, "%s", message)
+	s.deployment().markRefused(message)
 }
 
 // MarkRevisionFailed says that the Revision of the present spec does not start.
 func (s *LambdaFunctionStatus) MarkRevisionFailed(message string) {
-	functionConditions.Manage(s).MarkFalse(ConditionDeployReady, ReasonRevisionFailed, "%s", message)
+	s.deployment().markRevisionFailed(message)
 }
 
 // MarkRevisionHindered says what keeps the Revision of the present spec from starting, for a reason that may pass:
 // ReasonUnschedulable or ReasonNotAnswering. It is Unknown until Knative gives up.
 func (s *LambdaFunctionStatus) MarkRevisionHindered(reason, message string) {
-	mark := functionConditions.Manage(s).MarkUnknown
-	if s.GetCondition(ConditionDeployReady).IsFalse() {
-		mark = functionConditions.Manage(s).MarkFalse
-	}
-	mark(ConditionDeployReady, reason, "%s", message)
+	s.deployment().markRevisionHindered(reason, message)
 }
 
 // Starting is true while the Service's latest Revision is that of the present spec, and is not ready: it is starting, or
 // Knative says that it failed.
 func (s *LambdaFunctionStatus) Starting(service *servingv1.Service) bool {
-	deploy := s.GetCondition(ConditionDeployReady)
-	return (deploy.IsUnknown() && deploy.GetReason() == ReasonDeploying || deploy.IsFalse() && deploy.GetReason() == ReasonRevisionFailed) &&
-		service.Status.ObservedGeneration == service.Generation &&
-		service.Status.GetCondition(servingv1.ServiceConditionConfigurationsReady).GetReason() != configurationOutOfDate
+	return s.deployment().starting(service)
 }
 
 // PropagateService takes over what the Knative Service says of itself. deployed is false as long as the Service
 // still has an older image than that of the present spec: then it serves, and tells nothing of the present spec.
 func (s *LambdaFunctionStatus) PropagateService(service *servingv1.Service, deployed bool) {
-	settled := service.Status.ObservedGeneration == service.Generation
-	s.ServiceStatus = &ServiceStatus{
-		ServiceName:    service.Name,
-		Ready:          settled && service.Status.GetCondition(servingv1.ServiceConditionReady).IsTrue(),
-		LatestRevision: service.Status.LatestReadyRevisionName,
-	}
-	if service.Status.URL != nil {
-		s.ServiceStatus.URL = service.Status.URL.String()
-	}
-	s.URL, s.Address = service.Status.URL, service.Status.Address
-
+	s.ServiceStatus, s.URL, s.Address = newServiceStatus(service), service.Status.URL, service.Status.Address
 	manager := functionConditions.Manage(s)
-	switch configuration := service.Status.GetCondition(servingv1.ServiceConditionConfigurationsReady); {
-	case !deployed:
+	if deployed {
+		s.deployment().propagateRevision(service)
+	} else {
 		manager.MarkUnknown(ConditionDeployReady, ReasonWaitingForBuild,
 			"The image of the present spec is not built; the Knative Service keeps the one before.")
-	case !settled || configuration.IsUnknown():
-		manager.MarkUnknown(ConditionDeployReady, ReasonDeploying, "The new Revision is starting.")
-	case configuration.IsFalse():
-		manager.MarkFalse(ConditionDeployReady, ReasonRevisionFailed, "%s", configuration.GetMessage())
-	default:
-		manager.MarkTrue(ConditionDeployReady)
 	}
-	switch routes := service.Status.GetCondition(servingv1.ServiceConditionRoutesReady); {
-	case routes.IsTrue() && service.Annotations[lambda.RollbackAnnotationKey] != "":
-		manager.MarkTrueWithReason(ConditionServiceReady, ReasonRolledBack, "Revision %q has all calls until the spec changes.",
-			service.Annotations[lambda.RollbackAnnotationKey])
-	case routes.IsTrue():
-		manager.MarkTrue(ConditionServiceReady)
-	case routes.IsFalse():
-		manager.MarkFalse(ConditionServiceReady, ReasonRouteFailed, "%s", routes.GetMessage())
-	default:
-		manager.MarkUnknown(ConditionServiceReady, ReasonDeploying, "The route to the function is being made.")
+	route := deployment{manager, ConditionServiceReady, functionInWords}
+	route.propagateRoute(service)
+	if to := service.Annotations[lambda.RollbackAnnotationKey]; to != "" && s.GetCondition(ConditionServiceReady).IsTrue() {
+		manager.MarkTrueWithReason(ConditionServiceReady, ReasonRolledBack, "Revision %q has all calls until the spec changes.", to)
 	}
+}
+
+// deployment is what becomes of the Knative Service with the present spec.
+func (s *LambdaFunctionStatus) deployment() deployment {
+	return deployment{functionConditions.Manage(s), ConditionDeployReady, functionInWords}
 }
 
 // MarkEventing says whether events reach the function. asked is true for a function that has spec.eventing or
 // spec.triggers: only then does it count for Ready.
 func (s *LambdaFunctionStatus) MarkEventing(asked bool, status corev1.ConditionStatus, reason, message string) {
-	c := apis.Condition{Type: ConditionEventingReady, Status: status, Reason: reason, Message: message}
-	if !asked {
-		c.Severity = apis.ConditionSeverityInfo
-	}
-	functionConditions.Manage(s).SetCondition(c)
+	markEventing(functionConditions.Manage(s), asked, status, reason, message)
 }
 
 // Summarize derives Ready and the phase from the other conditions, once all of them are set.
 func (s *LambdaFunctionStatus) Summarize() {
-	// Left to the condition set, the reason of Ready is that of the condition that changed last: of those that change
-	// at once it may be another one at the next reconcile.
-	if c := s.cause(); c != nil {
-		functionConditions.Manage(s).SetCondition(apis.Condition{Type: ConditionReady, Status: c.Status, Reason: c.Reason, Message: c.Message})
-	} else if s.GetCondition(ConditionReady) != nil {
-		functionConditions.Manage(s).SetCondition(apis.Condition{Type: ConditionReady, Status: corev1.ConditionTrue})
-	}
+	summarize(functionConditions.Manage(s), dependentConditions)
 	s.Phase = s.derivePhase()
-}
-
-// cause returns the first condition that is False, else the first that is Unknown, else nil. EventingReady is the last:
-// a function that serves no calls gets no events either.
-func (s *LambdaFunctionStatus) cause() *apis.Condition {
-	for _, status := range []corev1.ConditionStatus{corev1.ConditionFalse, corev1.ConditionUnknown} {
-		for _, t := range dependentConditions {
-			if c := s.GetCondition(t); c != nil && c.Status == status {
-				return c
-			}
-		}
-		if c := s.GetCondition(ConditionEventingReady); c != nil && c.Status == status && c.Severity == apis.ConditionSeverityError {
-			return c
-		}
-	}
-	return nil
 }
 
 func (s *LambdaFunctionStatus) derivePhase() Phase {

@@ -184,7 +184,7 @@ type ScalingSpec struct {
 	// +kubebuilder:validation:XIntOrString
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
 
-	// maxReplicas is the largest number of instances; 0 is no limit. Default 50.
+	// maxReplicas is the largest number of instances; 0 is no limit. Default 50 for functions, 10 for agents.
 	// +optional
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:XIntOrString
@@ -329,7 +329,7 @@ type LambdaFunctionStatus struct {
 // Phase is a summary of the conditions, for people. It is derived from them and never read back.
 type Phase string
 
-// The phases of a LambdaFunction.
+// The phases. A LambdaAgent is never Building.
 const (
 	PhasePending   Phase = "Pending"
 	PhaseBuilding  Phase = "Building"
@@ -389,7 +389,7 @@ type BuildStatus struct {
 
 // ServiceStatus tells of the Knative Service.
 type ServiceStatus struct {
-	// serviceName is the name of the Knative Service, which is the function's name.
+	// serviceName is the name of the Knative Service, which is that of the function or agent.
 	// +optional
 	ServiceName string `json:"serviceName,omitempty"`
 

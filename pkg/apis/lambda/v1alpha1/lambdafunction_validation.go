@@ -27,6 +27,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"knative.dev/pkg/apis"
 
@@ -55,30 +56,32 @@ var privilegeAnnotations = []string{
 
 // Validate implements apis.Validatable.
 func (fn *LambdaFunction) Validate(ctx context.Context) *apis.FieldError {
-	// What an older version accepted must still be deletable, and its finalizers removable.
-	if apis.IsInDelete(ctx) || fn.DeletionTimestamp != nil {
-		return nil
-	}
-	if apis.IsInStatusUpdate(ctx) {
+	if !toValidate(ctx, &fn.ObjectMeta) {
 		return nil
 	}
 	// Checks of optional fields may then rely on their defaults, whoever calls.
 	fn = fn.DeepCopy()
 	fn.SetDefaults(ctx)
-	return fn.validateMetadata().ViaField("metadata").
+	return validateMetadata(&fn.ObjectMeta).ViaField("metadata").
 		Also(fn.Spec.validate(ctx).ViaField("spec"))
 }
 
-func (fn *LambdaFunction) validateMetadata() (errs *apis.FieldError) {
+// toValidate is false for what is on its way out: what an older version accepted must still be deletable, and its
+// finalizers removable.
+func toValidate(ctx context.Context, meta *metav1.ObjectMeta) bool {
+	return !apis.IsInDelete(ctx) && meta.DeletionTimestamp == nil && !apis.IsInStatusUpdate(ctx)
+}
+
+func validateMetadata(meta *metav1.ObjectMeta) (errs *apis.FieldError) {
 	// The Knative Service has the same name, and Knative wants a DNS-1035 label.
-	for _, msg := range validation.IsDNS1035Label(fn.Name) {
+	for _, msg := range validation.IsDNS1035Label(meta.Name) {
 		errs = errs.Also(&apis.FieldError{
-			Message: fmt.Sprintf("not a name for a Knative Service: %s: %s", fn.Name, msg),
+			Message: fmt.Sprintf("not a name for a Knative Service: %s: %s", meta.Name, msg),
 			Paths:   []string{"name"},
 		})
 	}
 	for _, key := range privilegeAnnotations {
-		if _, ok := fn.Annotations[key]; ok {
+		if _, ok := meta.Annotations[key]; ok {
 			err := apis.ErrInvalidKeyName(key, "annotations", "no annotation gives privilege; remove it")
 			errs = errs.Also(err)
 		}
@@ -88,13 +91,14 @@ func (fn *LambdaFunction) validateMetadata() (errs *apis.FieldError) {
 
 func (s *LambdaFunctionSpec) validate(ctx context.Context) *apis.FieldError {
 	cfg := config.FromContextOrDefaults(ctx)
-	errs := s.Source.validate(newHostChecker(ctx, cfg.Build.AllowedNetworks)).ViaField("source").
+	errs := s.Source.validate(newHostChecker(ctx, "the build's own", cfg.Build.AllowedNetworks...)).ViaField("source").
 		Also(s.Scaling.validate().ViaField("scaling")).
 		Also(s.Resources.validate().ViaField("resources")).
 		Also(s.Build.validate(cfg.Build).ViaField("build")).
 		Also(validateEnv(s.Env).ViaField("env")).
 		Also(validateEnvFrom(s.EnvFrom).ViaField("envFrom")).
 		Also(validatePullPolicy(s.ImagePullPolicy, "imagePullPolicy")).
+		Also(validateObjectName(s.ServiceAccountName, "serviceAccountName")).
 		Also(s.Eventing.validate().ViaField("eventing")).
 		Also(validateTriggers(s.Triggers)).
 		Also(s.Observability.validate().ViaField("observability"))
@@ -102,11 +106,6 @@ func (s *LambdaFunctionSpec) validate(ctx context.Context) *apis.FieldError {
 		errs = errs.Also(s.Runtime.validateUnused().ViaField("runtime")).Also(s.Build.validateUnused().ViaField("build"))
 	} else {
 		errs = errs.Also(s.Runtime.validate(cfg.Runtimes).ViaField("runtime"))
-	}
-	if s.ServiceAccountName != "" {
-		for _, msg := range validation.IsDNS1123Subdomain(s.ServiceAccountName) {
-			errs = errs.Also(apis.ErrInvalidValue(s.ServiceAccountName, "serviceAccountName", msg))
-		}
 	}
 	if err := validateWhole(*s.TimeoutSeconds, "timeoutSeconds"); err != nil {
 		errs = errs.Also(err)
@@ -201,12 +200,20 @@ func (s *ScalingSpec) validate() *apis.FieldError {
 	if errs == nil {
 		errs = s.validateBounds()
 	}
-	if d := s.ScaleToZeroGracePeriod.Duration; d == notADuration {
-		errs = errs.Also(apis.ErrGeneric("not a duration: write for example 30s", "scaleToZeroGracePeriod"))
-	} else if d < 0 || d > maxScaleToZeroGracePeriod {
-		errs = errs.Also(apis.ErrOutOfBoundsValue(d, time.Duration(0), maxScaleToZeroGracePeriod, "scaleToZeroGracePeriod"))
+	return errs.Also(validateDuration(s.ScaleToZeroGracePeriod, 0, maxScaleToZeroGracePeriod, "scaleToZeroGracePeriod", "30s"))
+}
+
+// validateDuration checks a duration that the user may leave out, with an example for one that is none.
+func validateDuration(d *metav1.Duration, least, most time.Duration, field, example string) *apis.FieldError {
+	switch {
+	case d == nil:
+		return nil
+	case d.Duration == notADuration:
+		return apis.ErrGeneric("not a duration: write for example "+example, field)
+	case d.Duration < least || d.Duration > most:
+		return apis.ErrOutOfBoundsValue(d.Duration, least, most, field)
 	}
-	return errs
+	return nil
 }
 
 func (s *ScalingSpec) validateBounds() (errs *apis.FieldError) {
@@ -254,11 +261,7 @@ func (r *ResourcesSpec) validate() (errs *apis.FieldError) {
 }
 
 func (b *BuildSpec) validate(cfg *config.Build) (errs *apis.FieldError) {
-	if d := b.Timeout.Duration; d == notADuration {
-		errs = errs.Also(apis.ErrGeneric("not a duration: write for example 30m", "timeout"))
-	} else if d < config.MinBuildTimeout || d > config.MaxBuildTimeout {
-		errs = errs.Also(apis.ErrOutOfBoundsValue(d, config.MinBuildTimeout, config.MaxBuildTimeout, "timeout"))
-	}
+	errs = validateDuration(b.Timeout, config.MinBuildTimeout, config.MaxBuildTimeout, "timeout", "30m")
 	if err := validateWhole(*b.Retries, "retries"); err != nil {
 		errs = errs.Also(err)
 	} else if n := *b.Retries; n < 0 || n > maxRetries {

@@ -16,7 +16,10 @@ limitations under the License.
 
 package v1alpha1
 
-import corev1 "k8s.io/api/core/v1"
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // ObservabilitySpec says what a function tells of itself. It is kept as it is given: no default is filled in.
 type ObservabilitySpec struct {
@@ -125,4 +128,47 @@ type LogfireSpec struct {
 	// directExport sends to Logfire without the cluster's collector in between; it goes before tracing.endpoint.
 	// +optional
 	DirectExport *bool `json:"directExport,omitempty"`
+}
+
+// AgentObservabilitySpec says what an agent tells of itself. It is kept as it is given: no default is filled in.
+type AgentObservabilitySpec struct {
+	// tracing says which traces are sent, and where.
+	// +optional
+	Tracing *TracingSpec `json:"tracing,omitempty"`
+
+	// metrics says what is measured, and who asks for it.
+	// +optional
+	Metrics *AgentMetricsSpec `json:"metrics,omitempty"`
+
+	// logging says what is logged, and how.
+	// +optional
+	Logging *LoggingSpec `json:"logging,omitempty"`
+}
+
+// AgentMetricsSpec says what is measured of an agent, and who asks for it.
+type AgentMetricsSpec struct {
+	// enabled is false for no metrics: none is sent, and none asked for. Absent is true.
+	// +optional
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// exemplars is false where measurements have no traces as examples. Absent is true.
+	// +optional
+	Exemplars *bool `json:"exemplars,omitempty"`
+
+	// serviceMonitor is false for an agent without a ServiceMonitor. Absent is true: it is made where the cluster has that
+	// kind.
+	// +optional
+	ServiceMonitor *bool `json:"serviceMonitor,omitempty"`
+
+	// path that the agent serves its metrics at. Default /metrics.
+	// +optional
+	Path string `json:"path,omitempty"`
+
+	// interval between two times that the metrics are asked for, from 1s to 24h. Default 30s.
+	// +optional
+	Interval *metav1.Duration `json:"interval,omitempty"`
+
+	// timeout of asking for the metrics, at most interval. Default 10s, or interval where that is shorter.
+	// +optional
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }

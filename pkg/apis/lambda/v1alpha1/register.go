@@ -45,7 +45,7 @@ func Resource(resource string) schema.GroupResource {
 }
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(SchemeGroupVersion, &LambdaFunction{}, &LambdaFunctionList{})
+	scheme.AddKnownTypes(SchemeGroupVersion, &LambdaFunction{}, &LambdaFunctionList{}, &LambdaAgent{}, &LambdaAgentList{})
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil
 }

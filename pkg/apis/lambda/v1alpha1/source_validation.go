@@ -269,8 +269,21 @@ func validateEndpoint(endpoint string, insecure bool, hosts *hostChecker) *apis.
 // checkEndpoint returns what is wrong with the address of an object store, or "".
 func checkEndpoint(endpoint string, hosts *hostChecker) string {
 	const example = "write host, host:port, or either with http:// or https:// before it"
+	u, msg := parseEndpoint(endpoint, example)
+	switch {
+	case msg != "":
+		return msg
+	case u.Path != "":
+		return example
+	}
+	return hosts.check(u.Hostname())
+}
+
+// parseEndpoint reads the address of a server, with or without its scheme, and returns what is wrong with how it is
+// written, or "".
+func parseEndpoint(endpoint, example string) (*url.URL, string) {
 	if i := strings.IndexAny(endpoint, shellCharacters+"'\" \t"); i >= 0 {
-		return fmt.Sprintf("remove %q", endpoint[i:i+1])
+		return nil, fmt.Sprintf("remove %q", endpoint[i:i+1])
 	}
 	u, err := url.Parse(endpoint)
 	if !strings.Contains(endpoint, "://") {
@@ -278,13 +291,13 @@ func checkEndpoint(endpoint string, hosts *hostChecker) string {
 	}
 	switch {
 	case err != nil || len(endpoint) > maxURLLength:
-		return example
-	case u.Scheme != "https" && u.Scheme != "http", u.User != nil, u.Path != "":
-		return example
+		return nil, example
+	case u.Scheme != "https" && u.Scheme != "http", u.User != nil:
+		return nil, example
 	case u.Port() != "" && !validPort(u.Port()), strings.HasSuffix(u.Host, ":"):
-		return "give a port from 1 to 65535"
+		return nil, "give a port from 1 to 65535"
 	}
-	return hosts.check(u.Hostname())
+	return u, ""
 }
 
 func (s *ImageSource) validate() (errs *apis.FieldError) {

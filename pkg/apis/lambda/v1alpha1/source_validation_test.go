@@ -409,7 +409,7 @@ func TestValidateRefusesBlockedHosts(t *testing.T) {
 
 func TestHostChecker(t *testing.T) {
 	ctx := WithAPIServer(context.Background(), "10.96.0.1")
-	c := newHostChecker(ctx, []string{"10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "fc00::/7", "no network"})
+	c := newHostChecker(ctx, "the build's own", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "fc00::/7", "no network")
 	for host, want := range map[string]bool{
 		"10.1.2.3": true, "fd12::1": true, "8.8.8.8": true, "2606:4700::1111": true, "git.example.com": true, "::ffff:8.8.8.8": true,
 		"git_1.example.com": true, "git.example.com.": true,
@@ -422,7 +422,7 @@ func TestHostChecker(t *testing.T) {
 			t.Errorf("check(%q) = %q, want it accepted: %t", host, msg, want)
 		}
 	}
-	byName := newHostChecker(WithAPIServer(context.Background(), "api.example.com"), nil)
+	byName := newHostChecker(WithAPIServer(context.Background(), "api.example.com"), "the build's own")
 	if byName.check("API.example.com.") == "" {
 		t.Error("check() accepts the API server by its name")
 	}
