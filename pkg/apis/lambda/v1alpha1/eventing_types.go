@@ -177,7 +177,7 @@ type ScheduleSpec struct {
 	ContentType string `json:"contentType,omitempty"`
 }
 
-// RabbitMQSpec is the RabbitMQ cluster of a Broker. The first function of a namespace that names a cluster or a type of
+// RabbitMQSpec is the RabbitMQ cluster of a Broker. An agent has a Broker of its own. The first function of a namespace that names a cluster or a type of
 // queue decides for the shared Broker; functions that want another say so in their condition EventingReady.
 type RabbitMQSpec struct {
 	// clusterName is the name of the RabbitmqCluster. Absent: rabbitmq-cluster of ConfigMap config-eventing.
@@ -207,7 +207,7 @@ type RabbitMQSpec struct {
 	PrefetchCount *int32 `json:"prefetchCount,omitempty"`
 }
 
-// DLQSpec says what becomes of events that a function fails on.
+// DLQSpec says what becomes of events that a function or an agent fails on.
 type DLQSpec struct {
 	// enabled is false where such events are dropped. Absent is true: they go to dead-letter-sink of ConfigMap
 	// config-eventing.
@@ -226,13 +226,15 @@ type DLQSpec struct {
 	// +optional
 	RoutingKeyPrefix string `json:"routingKeyPrefix,omitempty"`
 
-	// retryMaxAttempts is the older form of delivery.retry: 0 to 100.
+	// retryMaxAttempts is how often an event is delivered again before it is a dead letter: 0 to 100. Default 3 for agents;
+	// for functions it is the older form of delivery.retry.
 	// +optional
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:XIntOrString
 	RetryMaxAttempts *int32 `json:"retryMaxAttempts,omitempty"`
 
-	// retryBackoffDelay is the older form of delivery.backoffDelay, an ISO 8601 duration such as PT1S.
+	// retryBackoffDelay is the time before the first further delivery, an ISO 8601 duration such as PT1S. For functions it is
+	// the older form of delivery.backoffDelay.
 	// +optional
 	RetryBackoffDelay string `json:"retryBackoffDelay,omitempty"`
 
@@ -329,7 +331,7 @@ type TriggerSpec struct {
 	Filter map[string]string `json:"filter,omitempty"`
 }
 
-// EventingStatus tells of the function's Broker, Triggers and sources.
+// EventingStatus tells of the Broker, the Triggers and the sources of a function or an agent.
 type EventingStatus struct {
 	// brokerName is the name of the Broker.
 	// +optional

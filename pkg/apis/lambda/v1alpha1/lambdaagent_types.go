@@ -104,7 +104,8 @@ type LambdaAgentSpec struct {
 	// +optional
 	Env []corev1.EnvVar `json:"env,omitempty"`
 
-	// envFrom takes environment variables from ConfigMaps and Secrets of the agent's namespace.
+	// envFrom takes environment variables from ConfigMaps and Secrets of the agent's namespace. The variables that are made
+	// of other fields win over them.
 	// +optional
 	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
 
@@ -262,11 +263,11 @@ type AIStatus struct {
 	// +optional
 	Latency *metav1.Duration `json:"latency,omitempty"`
 
-	// reason of a model that is not available, as in the condition AIReady.
+	// reason is that of the condition AIReady.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
-	// error is the message of a model that is not available, as in the condition AIReady.
+	// error is the message of the condition AIReady while no model is available.
 	// +optional
 	Error string `json:"error,omitempty"`
 
@@ -315,7 +316,7 @@ type DisabledCapability struct {
 
 	// disabledAt is when the event arrived.
 	// +optional
-	DisabledAt metav1.Time `json:"disabledAt,omitempty"`
+	DisabledAt metav1.Time `json:"disabledAt,omitzero"`
 
 	// expiresAt is when the capability is given back. Absent: when an event enables it again.
 	// +optional

@@ -62,7 +62,7 @@ type TracingSpec struct {
 	// +kubebuilder:validation:Enum=w3c;b3;jaeger
 	Propagation string `json:"propagation,omitempty"`
 
-	// resourceAttributes are further attributes of the function in its traces.
+	// resourceAttributes are further attributes of all traces.
 	// +optional
 	ResourceAttributes map[string]string `json:"resourceAttributes,omitempty"`
 }

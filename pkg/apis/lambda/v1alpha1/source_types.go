@@ -257,13 +257,14 @@ type ImageSource struct {
 	// +optional
 	Digest string `json:"digest,omitempty"`
 
-	// pullPolicy of the image: Always, IfNotPresent or Never. Default: spec.imagePullPolicy, else the cluster's.
+	// pullPolicy of the image: Always, IfNotPresent or Never. Default: spec.imagePullPolicy of a function, else the
+	// cluster's.
 	// +optional
 	// +kubebuilder:validation:Enum=Always;IfNotPresent;Never
 	PullPolicy corev1.PullPolicy `json:"pullPolicy,omitempty"`
 
-	// imagePullSecrets are the names of Secrets of the function's namespace that the image is pulled with, each as text
-	// or as an object with name.
+	// imagePullSecrets are the names of Secrets of the same namespace that the image is pulled with, each as text or as an
+	// object with name.
 	// +optional
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:pruning:PreserveUnknownFields

@@ -53,6 +53,8 @@ func (f *genericInformer) Lister() cache.GenericLister {
 func (f *sharedInformerFactory) ForResource(resource schema.GroupVersionResource) (GenericInformer, error) {
 	switch resource {
 	// Group=lambda.knative.io, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithResource("lambdaagents"):
+		return &genericInformer{resource: resource.GroupResource(), informer: f.Lambda().V1alpha1().LambdaAgents().Informer()}, nil
 	case v1alpha1.SchemeGroupVersion.WithResource("lambdafunctions"):
 		return &genericInformer{resource: resource.GroupResource(), informer: f.Lambda().V1alpha1().LambdaFunctions().Informer()}, nil
 

@@ -18,6 +18,14 @@ limitations under the License.
 
 package v1alpha1
 
+// LambdaAgentListerExpansion allows custom methods to be added to
+// LambdaAgentLister.
+type LambdaAgentListerExpansion interface{}
+
+// LambdaAgentNamespaceListerExpansion allows custom methods to be added to
+// LambdaAgentNamespaceLister.
+type LambdaAgentNamespaceListerExpansion interface{}
+
 // LambdaFunctionListerExpansion allows custom methods to be added to
 // LambdaFunctionLister.
 type LambdaFunctionListerExpansion interface{}

@@ -24,6 +24,8 @@ import (
 
 // Interface provides access to all the informers in this group version.
 type Interface interface {
+	// LambdaAgents returns a LambdaAgentInformer.
+	LambdaAgents() LambdaAgentInformer
 	// LambdaFunctions returns a LambdaFunctionInformer.
 	LambdaFunctions() LambdaFunctionInformer
 }
@@ -37,6 +39,11 @@ type version struct {
 // New returns a new Interface.
 func New(f internalinterfaces.SharedInformerFactory, namespace string, tweakListOptions internalinterfaces.TweakListOptionsFunc) Interface {
 	return &version{factory: f, namespace: namespace, tweakListOptions: tweakListOptions}
+}
+
+// LambdaAgents returns a LambdaAgentInformer.
+func (v *version) LambdaAgents() LambdaAgentInformer {
+	return &lambdaAgentInformer{factory: v.factory, namespace: v.namespace, tweakListOptions: v.tweakListOptions}
 }
 
 // LambdaFunctions returns a LambdaFunctionInformer.

@@ -18,4 +18,6 @@ limitations under the License.
 
 package v1alpha1
 
+type LambdaAgentExpansion interface{}
+
 type LambdaFunctionExpansion interface{}

@@ -28,12 +28,17 @@ import (
 
 type LambdaV1alpha1Interface interface {
 	RESTClient() rest.Interface
+	LambdaAgentsGetter
 	LambdaFunctionsGetter
 }
 
 // LambdaV1alpha1Client is used to interact with features provided by the lambda.knative.io group.
 type LambdaV1alpha1Client struct {
 	restClient rest.Interface
+}
+
+func (c *LambdaV1alpha1Client) LambdaAgents(namespace string) LambdaAgentInterface {
+	return newLambdaAgents(c, namespace)
 }
 
 func (c *LambdaV1alpha1Client) LambdaFunctions(namespace string) LambdaFunctionInterface {

@@ -28,6 +28,10 @@ type FakeLambdaV1alpha1 struct {
 	*testing.Fake
 }
 
+func (c *FakeLambdaV1alpha1) LambdaAgents(namespace string) v1alpha1.LambdaAgentInterface {
+	return newFakeLambdaAgents(c, namespace)
+}
+
 func (c *FakeLambdaV1alpha1) LambdaFunctions(namespace string) v1alpha1.LambdaFunctionInterface {
 	return newFakeLambdaFunctions(c, namespace)
 }
