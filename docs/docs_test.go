@@ -85,11 +85,21 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
-// TestReference looks for fields of the schema that the reference does not have, and for texts that differ.
+// TestReference looks for fields of the schemas that the reference does not have, and for texts that differ.
 func TestReference(t *testing.T) {
-	page := read(t, "reference.md")
+	functions, agents, ok := strings.Cut(read(t, "reference.md"), "\n# LambdaAgent, field by field\n")
+	if !ok {
+		t.Fatal("reference.md says nothing of LambdaAgents")
+	}
+	for kind, page := range map[string]string{"lambdafunction": functions, "lambdaagent": agents} {
+		t.Run(kind, func(t *testing.T) { checkReference(t, "../config/300-"+kind+".yaml", page) })
+	}
+}
+
+func checkReference(t *testing.T, definition, page string) {
+	t.Helper()
 	var crd apiextensionsv1.CustomResourceDefinition
-	if err := yaml.Unmarshal([]byte(read(t, "../config/300-lambdafunction.yaml")), &crd); err != nil {
+	if err := yaml.Unmarshal([]byte(read(t, definition)), &crd); err != nil {
 		t.Fatal("failed to parse the definition:", err)
 	}
 	root := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties
@@ -101,7 +111,7 @@ func TestReference(t *testing.T) {
 				t.Errorf("reference.md does not have %s", row)
 			}
 			// Kubernetes' and Knative's own types are described there.
-			if slices.Contains([]string{"env", "envFrom", "conditions", "address", "addresses", "secretRef", "tokenSecretRef"}, name) {
+			if slices.Contains([]string{"env", "envFrom", "conditions", "address", "addresses", "secretRef", "tokenSecretRef", "apiKeySecretRef"}, name) {
 				continue
 			}
 			look(prefix+name+".", field.Properties)

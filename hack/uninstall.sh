@@ -14,7 +14,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-# Removes the operator. All functions go first: without it nobody could tell what became of them.
+# Removes the operator. All functions and agents go first: without it nobody could tell what became of them.
 
 set -o errexit -o nounset -o pipefail
 
@@ -23,7 +23,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source hack/environment.sh
 
 use_cluster
-if kubectl get customresourcedefinition lambdafunctions.lambda.knative.io >/dev/null 2>&1; then
-  kubectl delete lambdafunctions.lambda.knative.io --all --all-namespaces
-fi
+for kind in lambdafunctions.lambda.knative.io lambdaagents.lambda.knative.io; do
+  if kubectl get customresourcedefinition "${kind}" >/dev/null 2>&1; then
+    kubectl delete "${kind}" --all --all-namespaces
+  fi
+done
 kubectl delete --ignore-not-found -f config/

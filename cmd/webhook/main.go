@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// The webhook defaults and validates LambdaFunctions, and validates the ConfigMaps of the system namespace.
+// The webhook defaults and validates LambdaFunctions and LambdaAgents, and validates the ConfigMaps of the system namespace.
 package main
 
 import (
@@ -43,6 +43,7 @@ import (
 
 var types = map[schema.GroupVersionKind]resourcesemantics.GenericCRD{
 	v1alpha1.SchemeGroupVersion.WithKind("LambdaFunction"): &v1alpha1.LambdaFunction{},
+	v1alpha1.SchemeGroupVersion.WithKind("LambdaAgent"):    &v1alpha1.LambdaAgent{},
 }
 
 // Unknown fields are left to the schema and the API server: strict clients refuse them, others warn.

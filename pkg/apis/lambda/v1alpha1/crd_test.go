@@ -51,9 +51,9 @@ type apiServer struct {
 	rules      *cel.Validator
 }
 
-func newAPIServer(t *testing.T) *apiServer {
+func newAPIServer(t *testing.T, kind string) *apiServer {
 	t.Helper()
-	data, err := os.ReadFile("../../../../config/300-lambdafunction.yaml")
+	data, err := os.ReadFile("../../../../config/300-" + strings.ToLower(kind) + ".yaml")
 	if err != nil {
 		t.Fatal("ReadFile() =", err)
 	}
@@ -99,13 +99,9 @@ func (s *apiServer) check(t *testing.T, object map[string]any) (field.ErrorList,
 	return append(errs, ruleErrs...), unknown
 }
 
-func toObject(t *testing.T, fn *LambdaFunction) map[string]any {
+func toObject(t *testing.T, object any) map[string]any {
 	t.Helper()
-	raw, err := json.Marshal(fn)
-	if err != nil {
-		t.Fatal("Marshal() =", err)
-	}
-	return decodeObject(t, raw)
+	return decodeObject(t, mustMarshal(t, object))
 }
 
 func decodeObject(t *testing.T, raw []byte) map[string]any {
@@ -117,10 +113,11 @@ func decodeObject(t *testing.T, raw []byte) map[string]any {
 	return object
 }
 
-// legacyManifests are in the forms that users of the operator before this one have.
-func legacyManifests(t testing.TB) map[string][]byte {
+// legacyManifests are in the forms that users of the operator before this one have. Those of functions are in legacy,
+// those of agents in legacy/agents.
+func legacyManifests(t testing.TB, folder string) map[string][]byte {
 	t.Helper()
-	files, err := filepath.Glob("testdata/legacy/*.yaml")
+	files, err := filepath.Glob(filepath.Join("testdata", folder, "*.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("Glob() = %v, %v", files, err)
 	}
@@ -135,21 +132,43 @@ func legacyManifests(t testing.TB) map[string][]byte {
 	return manifests
 }
 
-// TestLegacyManifests applies older manifests: the schema takes them as they are written, which a server-side apply
-// needs, and the webhook makes of them what is stored.
+// admitted is a kind of ours, as the webhook has it.
+type admitted interface {
+	apis.Defaultable
+	apis.Validatable
+}
+
+// applyManifest reads a manifest into object as the API server and the webhook do. The schema takes it as it is written,
+// which a server-side apply needs, and it takes what the webhook makes of it, which is the same when again reads it.
+func (s *apiServer) applyManifest(t *testing.T, manifest []byte, object, again admitted) {
+	t.Helper()
+	if errs, unknown := s.check(t, decodeObject(t, manifest)); len(errs) > 0 || len(unknown) > 0 {
+		t.Fatalf("the schema refuses %v, and does not know %v", errs, unknown)
+	}
+	if err := yaml.Unmarshal(manifest, object); err != nil {
+		t.Fatal("Unmarshal() =", err)
+	}
+	object.SetDefaults(t.Context())
+	if errs, unknown := s.check(t, toObject(t, object)); len(errs) > 0 || len(unknown) > 0 {
+		t.Errorf("of what is stored the schema refuses %v, and does not know %v", errs, unknown)
+	}
+	if err := json.Unmarshal(mustMarshal(t, object), again); err != nil {
+		t.Fatal("Unmarshal() =", err)
+	}
+	again.SetDefaults(t.Context())
+	if diff := cmp.Diff(object, again); diff != "" {
+		t.Error("what is stored changes when it is read (-before, +after):", diff)
+	}
+}
+
+// TestLegacyManifests applies older manifests.
 func TestLegacyManifests(t *testing.T) {
-	server := newAPIServer(t)
-	manifests := legacyManifests(t)
+	server := newAPIServer(t, "LambdaFunction")
+	manifests := legacyManifests(t, "legacy")
 	for _, name := range slices.Sorted(maps.Keys(manifests)) {
 		t.Run(name, func(t *testing.T) {
-			if errs, unknown := server.check(t, decodeObject(t, manifests[name])); len(errs) > 0 || len(unknown) > 0 {
-				t.Fatalf("the schema refuses %v, and does not know %v", errs, unknown)
-			}
 			fn := &LambdaFunction{}
-			if err := yaml.Unmarshal(manifests[name], fn); err != nil {
-				t.Fatal("Unmarshal() =", err)
-			}
-			fn.SetDefaults(t.Context())
+			server.applyManifest(t, manifests[name], fn, &LambdaFunction{})
 			want := ""
 			runtimes := config.FromContextOrDefaults(t.Context()).Runtimes
 			if language := fn.Spec.Runtime.Language; fn.Spec.Source.Type != SourceTypeImage && runtimes.DefaultVersion(string(language)) == "" {
@@ -157,17 +176,6 @@ func TestLegacyManifests(t *testing.T) {
 			}
 			if got := fn.Validate(apis.WithinCreate(t.Context())).Filter(apis.ErrorLevel); got.Error() != want {
 				t.Errorf("Validate() = %v, want %q", got, want)
-			}
-			if errs, unknown := server.check(t, toObject(t, fn)); len(errs) > 0 || len(unknown) > 0 {
-				t.Errorf("of what is stored the schema refuses %v, and does not know %v", errs, unknown)
-			}
-			again := &LambdaFunction{}
-			if err := json.Unmarshal(mustMarshal(t, fn), again); err != nil {
-				t.Fatal("Unmarshal() =", err)
-			}
-			again.SetDefaults(t.Context())
-			if diff := cmp.Diff(fn, again); diff != "" {
-				t.Error("what is stored changes when it is read (-before, +after):", diff)
 			}
 		})
 	}
@@ -184,7 +192,7 @@ func mustMarshal(t testing.TB, object any) []byte {
 
 // TestSchemaRefuses holds what the schema says by itself, also where the webhook is not asked.
 func TestSchemaRefuses(t *testing.T) {
-	server := newAPIServer(t)
+	server := newAPIServer(t, "LambdaFunction")
 	for _, tc := range []struct {
 		name, spec, want string
 	}{
@@ -218,7 +226,7 @@ func TestUnknownFields(t *testing.T) {
 	spec := object["spec"].(map[string]any)
 	spec["memory"] = "1Gi"
 	spec["eventing"] = map[string]any{"brokers": "all"}
-	_, unknown := newAPIServer(t).check(t, object)
+	_, unknown := newAPIServer(t, "LambdaFunction").check(t, object)
 	if diff := cmp.Diff([]string{"spec.eventing.brokers", "spec.memory"}, slices.Sorted(slices.Values(unknown))); diff != "" {
 		t.Error("unknown fields (-want, +got):", diff)
 	}

@@ -23,16 +23,34 @@ import (
 	duckv1 "knative.dev/pkg/apis/duck/v1"
 )
 
-func TestLambdaFunctionImplements(t *testing.T) {
-	for name, iface := range map[string]duck.Implementable{
-		"Conditions":  &duckv1.Conditions{},
-		"Addressable": &duckv1.Addressable{},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if err := duck.VerifyType(&LambdaFunction{}, iface); err != nil {
-				t.Error(err)
-			}
-		})
+func TestImplements(t *testing.T) {
+	for kind, object := range map[string]any{"LambdaFunction": &LambdaFunction{}, "LambdaAgent": &LambdaAgent{}} {
+		for name, iface := range map[string]duck.Implementable{
+			"Conditions":  &duckv1.Conditions{},
+			"Addressable": &duckv1.Addressable{},
+		} {
+			t.Run(kind+" "+name, func(t *testing.T) {
+				if err := duck.VerifyType(object, iface); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+func TestLambdaAgentIsKRShaped(t *testing.T) {
+	la := &LambdaAgent{Spec: LambdaAgentSpec{ServiceAccountName: "robot"}}
+	if got, want := la.GetStatus(), &la.Status.Status; got != want {
+		t.Errorf("GetStatus() = %p, want %p", got, want)
+	}
+	if got, want := la.GetConditionSet().GetTopLevelConditionType(), ConditionReady; got != want {
+		t.Errorf("GetTopLevelConditionType() = %q, want %q", got, want)
+	}
+	if got, want := la.GetGroupVersionKind().String(), "lambda.knative.io/v1alpha1, Kind=LambdaAgent"; got != want {
+		t.Errorf("GetGroupVersionKind() = %q, want %q", got, want)
+	}
+	if got, ok := la.GetUntypedSpec().(LambdaAgentSpec); !ok || got.ServiceAccountName != "robot" {
+		t.Errorf("GetUntypedSpec() = %v", la.GetUntypedSpec())
 	}
 }
 

@@ -34,6 +34,8 @@ const (
 // The reasons of a LambdaAgent's conditions, besides those that functions have too. They are part of the API: alerts and
 // scripts may rely on them.
 const (
+	// ReasonApprovalsNotSupported : an agent of an older release wants people to approve of what it does. It is not served.
+	ReasonApprovalsNotSupported = "ApprovalsNotSupported"
 	// ReasonForwardNotAllowed : one of the two namespaces of a forward is not allowed by the other's agent.
 	ReasonForwardNotAllowed = "ForwardNotAllowed"
 	// ReasonForwardTargetNotFound : the agent that events are forwarded to is not there, or has no Broker.
@@ -120,6 +122,13 @@ func (s *LambdaAgentStatus) MarkRevisionHindered(reason, message string) {
 // Knative says that it failed.
 func (s *LambdaAgentStatus) Starting(service *servingv1.Service) bool {
 	return s.deployment().starting(service)
+}
+
+// MarkApprovalsNotSupported says that the agent is not served: nobody could approve of what it does. Only what an older
+// release stored can be so, since validation refuses it.
+func (s *LambdaAgentStatus) MarkApprovalsNotSupported() {
+	agentConditions.Manage(s).MarkFalse(ConditionServiceReady, ReasonApprovalsNotSupported,
+		"Approvals are not part of this release: set spec.operationMode to agentic, in which the agent acts by itself, and remove spec.approval.")
 }
 
 // PropagateService takes over what the Knative Service says of itself. ServiceReady is True when calls reach the Revision

@@ -216,11 +216,11 @@ type LambdaAgentStatus struct {
 	// +optional
 	EventingStatus *AgentEventingStatus `json:"eventingStatus,omitempty"`
 
-	// aiStatus tells of the model. Absent for an agent that has none.
+	// aiStatus tells of the model. Absent where spec.ai is.
 	// +optional
 	AIStatus *AIStatus `json:"aiStatus,omitempty"`
 
-	// permissionStatus tells what the agent may not do. Absent where nothing is disabled.
+	// permissionStatus tells what the agent may not do. Absent where it may do all.
 	// +optional
 	PermissionStatus *PermissionStatus `json:"permissionStatus,omitempty"`
 }
@@ -278,15 +278,15 @@ type AIStatus struct {
 
 // PermissionStatus tells what an agent may not do, by its spec or by an event.
 type PermissionStatus struct {
-	// brokerCreationDisabled is true while the agent has no Broker.
+	// brokerCreationDisabled is true while no Broker is made for the agent, nor by its ServiceAccount.
 	// +optional
 	BrokerCreationDisabled bool `json:"brokerCreationDisabled,omitempty"`
 
-	// triggerCreationDisabled is true while the agent has no Triggers.
+	// triggerCreationDisabled is true while no Trigger is made for the agent, nor by its ServiceAccount.
 	// +optional
 	TriggerCreationDisabled bool `json:"triggerCreationDisabled,omitempty"`
 
-	// functionCreationDisabled is true while the agent's ServiceAccount makes no LambdaFunctions.
+	// functionCreationDisabled is true while no LambdaFunction is made by the agent's ServiceAccount.
 	// +optional
 	FunctionCreationDisabled bool `json:"functionCreationDisabled,omitempty"`
 
@@ -336,6 +336,11 @@ func (la *LambdaAgent) GetUntypedSpec() any {
 // GetStatus implements duckv1.KRShaped.
 func (la *LambdaAgent) GetStatus() *duckv1.Status {
 	return &la.Status.Status
+}
+
+// WantsApprovals is true for an agent that must not act by itself. Validation refuses it.
+func (la *LambdaAgent) WantsApprovals() bool {
+	return la.Spec.OperationMode == OperationModeSupervised
 }
 
 // EventingEnabled is true for an agent that has eventing, and does not say that it is off.

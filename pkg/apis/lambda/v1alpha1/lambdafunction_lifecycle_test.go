@@ -45,7 +45,7 @@ func wantUnknown(reason, message string) wantCondition {
 	return wantCondition{corev1.ConditionUnknown, reason, message}
 }
 
-func checkConditions(t *testing.T, s *LambdaFunctionStatus, want map[apis.ConditionType]wantCondition) {
+func checkConditions(t *testing.T, s apis.ConditionAccessor, want map[apis.ConditionType]wantCondition) {
 	t.Helper()
 	for conditionType, want := range want {
 		if err := apistest.CheckCondition(s, conditionType, want.status); err != nil {

@@ -32,6 +32,8 @@ func TestRegister(t *testing.T) {
 	for kind, object := range map[string]runtime.Object{
 		"LambdaFunction":     &LambdaFunction{},
 		"LambdaFunctionList": &LambdaFunctionList{},
+		"LambdaAgent":        &LambdaAgent{},
+		"LambdaAgentList":    &LambdaAgentList{},
 	} {
 		got, _, err := scheme.ObjectKinds(object)
 		if err != nil {

@@ -17,6 +17,7 @@ limitations under the License.
 package v1alpha1
 
 import (
+	"strconv"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
@@ -37,6 +38,16 @@ var fuzzerFuncs = fuzzer.MergeFuzzerFuncs(
 				s.SetConditions(nil)
 				s.InitializeConditions()
 				pkgfuzzer.FuzzConditions(&s.Status, c)
+			},
+			func(s *LambdaAgentStatus, c randfill.Continue) {
+				c.FillNoCustom(s)
+				s.SetConditions(nil)
+				s.InitializeConditions()
+				pkgfuzzer.FuzzConditions(&s.Status, c)
+			},
+			// What is kept as it is given is an object.
+			func(r *runtime.RawExtension, c randfill.Continue) {
+				r.Raw = []byte(`{"a":` + strconv.Itoa(c.Int()) + `}`)
 			},
 		}
 	},
