@@ -27,15 +27,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 	eventingclientset "knative.dev/eventing/pkg/client/clientset/versioned"
-	"knative.dev/pkg/kmeta"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/children"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing/wiring"
 )
 
@@ -50,10 +49,7 @@ const (
 )
 
 // Owner is an object of ours that is wired.
-type Owner interface {
-	kmeta.OwnerRefable
-	runtime.Object
-}
+type Owner = children.Owner
 
 // Reconciler makes the objects that a Wiring asks for, and takes away what it no longer asks for.
 type Reconciler struct {
@@ -167,21 +163,21 @@ func (p *pass) notInstalled(message string) {
 // fail tells the owner's author of an error. reason is for one that passes by itself.
 func (p *pass) fail(err error, reason string) {
 	var (
-		notOwned *notOwnedError
-		refused  *refusedError
-		going    *goingError
+		notOwned *children.NotOwnedError
+		refused  *children.RefusedError
+		going    *children.GoingError
 	)
 	switch {
 	case errors.As(err, &notOwned):
 		// What belongs to others is not watched, and so nobody tells when it is gone.
 		p.troubles = append(p.troubles, &Trouble{
 			Status: corev1.ConditionFalse, Reason: v1alpha1.ReasonNotOwned, After: lookAgain,
-			Message: fmt.Sprintf("%s %q exists and belongs to somebody else: delete it, or set spec.eventing.resourcePrefix.", notOwned.kind, notOwned.name),
+			Message: fmt.Sprintf("%s %q exists and belongs to somebody else: delete it, or set spec.eventing.resourcePrefix.", notOwned.Kind, notOwned.Name),
 		})
 		return
 	case errors.As(err, &refused):
 		reason, remedy := v1alpha1.ReasonEventingRefused, ""
-		if refused.kind == kindRole && apierrs.IsForbidden(err) {
+		if refused.Kind == kindRole && apierrs.IsForbidden(err) {
 			reason = v1alpha1.ReasonAPISourceForbidden
 			remedy = " To let functions read such objects, give the operator a ClusterRole that may, with the label " +
 				apiSourceLabel + ": \"true\"."

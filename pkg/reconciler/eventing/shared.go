@@ -28,17 +28,18 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/retry"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/children"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing/wiring"
 )
 
 // shared are the objects of one kind that several owners use together. Each user is an owner that does not control, so
 // that Kubernetes takes the object away with the last of them and never before.
-type shared[T object] struct {
+type shared[T children.Object] struct {
 	// kind of the objects, for messages.
 	kind string
 	// objects that are known, and the client for those that are written.
 	objects cache.Indexer
-	client  client[T]
+	client  children.Client[T]
 	owner   Owner
 }
 
@@ -52,7 +53,7 @@ func (s *shared[T]) use(ctx context.Context, name string, makeObject func() T) (
 	}
 	if ok {
 		existing = found.(T)
-	} else if existing, err = create(ctx, s.owner, s.kind, s.client, makeObject()); err != nil {
+	} else if existing, err = children.Create(ctx, s.owner, s.kind, s.client, makeObject()); err != nil {
 		return existing, err
 	}
 	return s.join(ctx, existing)
@@ -66,7 +67,7 @@ func (s *shared[T]) join(ctx context.Context, existing T) (T, error) {
 		}
 		changed := existing.DeepCopyObject().(T)
 		changed.SetOwnerReferences(append(changed.GetOwnerReferences(), wiring.UserRef(s.owner)))
-		updated, err := update(ctx, s.owner, s.kind, s.client, existing, changed)
+		updated, err := children.Update(ctx, s.owner, s.kind, s.client, existing, changed)
 		if err == nil {
 			existing = updated
 		}
@@ -114,11 +115,11 @@ func (s *shared[T]) leave(ctx context.Context, existing T) error {
 		users := slices.DeleteFunc(slices.Clone(existing.GetOwnerReferences()), s.is)
 		if len(users) == 0 {
 			version := existing.GetResourceVersion()
-			return remove(ctx, s.owner, s.kind, s.client, existing, &version)
+			return children.Remove(ctx, s.owner, s.kind, s.client, existing, &version)
 		}
 		changed := existing.DeepCopyObject().(T)
 		changed.SetOwnerReferences(users)
-		_, err := update(ctx, s.owner, s.kind, s.client, existing, changed)
+		_, err := children.Update(ctx, s.owner, s.kind, s.client, existing, changed)
 		return err
 	})
 	if apierrs.IsNotFound(err) {

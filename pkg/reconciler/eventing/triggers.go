@@ -31,6 +31,7 @@ import (
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/children"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing/wiring"
 )
 
@@ -47,12 +48,12 @@ const (
 )
 
 func (p *pass) reconcileTriggers(ctx context.Context) {
-	triggers := &children[*eventingv1.Trigger]{
-		kind: kindTrigger, owner: p.owner, objects: p.objects(Triggers),
-		client:      p.Eventing.EventingV1().Triggers(p.namespace()),
-		apply:       func(existing, desired *eventingv1.Trigger) { existing.Spec = desired.Spec },
-		anew:        p.otherTrigger,
-		annotations: []string{wiring.ParallelismAnnotation, wiring.PrefetchAnnotation},
+	triggers := &children.Set[*eventingv1.Trigger]{
+		Kind: kindTrigger, Owner: p.owner, Objects: p.objects(Triggers),
+		Client:      p.Eventing.EventingV1().Triggers(p.namespace()),
+		Apply:       func(existing, desired *eventingv1.Trigger) { existing.Spec = desired.Spec },
+		Anew:        p.otherTrigger,
+		Annotations: []string{wiring.ParallelismAnnotation, wiring.PrefetchAnnotation},
 	}
 	kept := map[string]struct{}{}
 	for i := range p.wiring.Triggers {
@@ -64,7 +65,7 @@ func (p *pass) reconcileTriggers(ctx context.Context) {
 				"Broker %q is of class %s, which knows exact filters only: remove the others from spec.eventing.filters, or name a Broker of another class.",
 				t.Broker, config.BrokerClassRabbitMQ)
 		}
-		trigger, err := triggers.reconcile(ctx, wiring.MakeTrigger(p.owner, p.wiring.Labels, t, p.addresses[t.Broker]))
+		trigger, err := triggers.Reconcile(ctx, wiring.MakeTrigger(p.owner, p.wiring.Labels, t, p.addresses[t.Broker]))
 		if err != nil {
 			p.fail(err, v1alpha1.ReasonTriggerNotReady)
 			continue
@@ -73,7 +74,7 @@ func (p *pass) reconcileTriggers(ctx context.Context) {
 			p.status.TriggersReady++
 		}
 	}
-	p.errs = append(p.errs, triggers.prune(ctx, p.wiring.Labels, kept))
+	p.errs = append(p.errs, triggers.Prune(ctx, p.wiring.Labels, kept))
 }
 
 // otherTrigger is true where Knative's admission would refuse the change: the Broker of a Trigger cannot change, and on
@@ -90,17 +91,17 @@ func (p *pass) reconcileSchedules(ctx context.Context) {
 		}
 		return
 	}
-	sources := &children[*sourcesv1.PingSource]{
-		kind: kindPingSource, owner: p.owner, objects: p.objects(PingSources),
-		client: p.Eventing.SourcesV1().PingSources(p.namespace()),
-		apply:  func(existing, desired *sourcesv1.PingSource) { existing.Spec = desired.Spec },
+	sources := &children.Set[*sourcesv1.PingSource]{
+		Kind: kindPingSource, Owner: p.owner, Objects: p.objects(PingSources),
+		Client: p.Eventing.SourcesV1().PingSources(p.namespace()),
+		Apply:  func(existing, desired *sourcesv1.PingSource) { existing.Spec = desired.Spec },
 	}
 	kept := map[string]struct{}{}
 	for i := range p.wiring.Schedules {
 		s := &p.wiring.Schedules[i]
 		kept[s.Name] = struct{}{}
 		p.status.SourceCount++
-		source, err := sources.reconcile(ctx, wiring.MakePingSource(p.owner, p.wiring.Labels, s))
+		source, err := sources.Reconcile(ctx, wiring.MakePingSource(p.owner, p.wiring.Labels, s))
 		if err != nil {
 			p.fail(err, v1alpha1.ReasonEventSourceNotReady)
 			continue
@@ -109,7 +110,7 @@ func (p *pass) reconcileSchedules(ctx context.Context) {
 			p.status.SourcesReady++
 		}
 	}
-	p.errs = append(p.errs, sources.prune(ctx, p.wiring.Labels, kept))
+	p.errs = append(p.errs, sources.Prune(ctx, p.wiring.Labels, kept))
 }
 
 // reconcileAPISource makes the account, and then the source that reads with it.
@@ -128,13 +129,13 @@ func (p *pass) reconcileAPISource(ctx context.Context, installed bool) {
 	if !installed || !p.has(APIServerSources) {
 		return
 	}
-	sources := &children[*sourcesv1.ApiServerSource]{
-		kind: kindAPIServerSource, owner: p.owner, objects: p.objects(APIServerSources),
-		client: p.Eventing.SourcesV1().ApiServerSources(p.namespace()),
-		apply:  func(existing, desired *sourcesv1.ApiServerSource) { existing.Spec = desired.Spec },
+	sources := &children.Set[*sourcesv1.ApiServerSource]{
+		Kind: kindAPIServerSource, Owner: p.owner, Objects: p.objects(APIServerSources),
+		Client: p.Eventing.SourcesV1().ApiServerSources(p.namespace()),
+		Apply:  func(existing, desired *sourcesv1.ApiServerSource) { existing.Spec = desired.Spec },
 	}
 	if account {
-		source, err := sources.reconcile(ctx, wiring.MakeAPIServerSource(p.owner, p.wiring.Labels, s))
+		source, err := sources.Reconcile(ctx, wiring.MakeAPIServerSource(p.owner, p.wiring.Labels, s))
 		switch {
 		case err != nil:
 			p.fail(err, v1alpha1.ReasonEventSourceNotReady)
@@ -142,44 +143,44 @@ func (p *pass) reconcileAPISource(ctx context.Context, installed bool) {
 			p.status.SourcesReady++
 		}
 	}
-	p.errs = append(p.errs, sources.prune(ctx, p.wiring.Labels, kept))
+	p.errs = append(p.errs, sources.Prune(ctx, p.wiring.Labels, kept))
 }
 
 // reconcileAccount makes the account of the source, and true where it is there. Without a source it takes the account
 // away.
 func (p *pass) reconcileAccount(ctx context.Context, s *wiring.APISource, kept map[string]struct{}) bool {
-	accounts := &children[*corev1.ServiceAccount]{
-		kind: kindServiceAccount, owner: p.owner, objects: p.ServiceAccounts,
-		client: p.Kube.CoreV1().ServiceAccounts(p.namespace()),
-		apply:  func(_, _ *corev1.ServiceAccount) {},
+	accounts := &children.Set[*corev1.ServiceAccount]{
+		Kind: kindServiceAccount, Owner: p.owner, Objects: p.ServiceAccounts,
+		Client: p.Kube.CoreV1().ServiceAccounts(p.namespace()),
+		Apply:  func(_, _ *corev1.ServiceAccount) {},
 	}
-	roles := &children[*rbacv1.Role]{
-		kind: kindRole, owner: p.owner, objects: p.Roles,
-		client: p.Kube.RbacV1().Roles(p.namespace()),
-		apply:  func(existing, desired *rbacv1.Role) { existing.Rules = desired.Rules },
+	roles := &children.Set[*rbacv1.Role]{
+		Kind: kindRole, Owner: p.owner, Objects: p.Roles,
+		Client: p.Kube.RbacV1().Roles(p.namespace()),
+		Apply:  func(existing, desired *rbacv1.Role) { existing.Rules = desired.Rules },
 	}
-	bindings := &children[*rbacv1.RoleBinding]{
-		kind: kindRoleBinding, owner: p.owner, objects: p.RoleBindings,
-		client: p.Kube.RbacV1().RoleBindings(p.namespace()),
-		apply:  func(existing, desired *rbacv1.RoleBinding) { existing.Subjects = desired.Subjects },
+	bindings := &children.Set[*rbacv1.RoleBinding]{
+		Kind: kindRoleBinding, Owner: p.owner, Objects: p.RoleBindings,
+		Client: p.Kube.RbacV1().RoleBindings(p.namespace()),
+		Apply:  func(existing, desired *rbacv1.RoleBinding) { existing.Subjects = desired.Subjects },
 		// What a RoleBinding gives cannot change.
-		anew: func(existing, desired *rbacv1.RoleBinding) bool { return existing.RoleRef != desired.RoleRef },
+		Anew: func(existing, desired *rbacv1.RoleBinding) bool { return existing.RoleRef != desired.RoleRef },
 	}
 	there := false
 	if s != nil {
-		_, err := accounts.reconcile(ctx, wiring.MakeServiceAccount(p.owner, p.wiring.Labels, s))
+		_, err := accounts.Reconcile(ctx, wiring.MakeServiceAccount(p.owner, p.wiring.Labels, s))
 		if err == nil {
-			_, err = roles.reconcile(ctx, wiring.MakeRole(p.owner, p.wiring.Labels, s))
+			_, err = roles.Reconcile(ctx, wiring.MakeRole(p.owner, p.wiring.Labels, s))
 		}
 		if err == nil {
-			_, err = bindings.reconcile(ctx, wiring.MakeRoleBinding(p.owner, p.wiring.Labels, s))
+			_, err = bindings.Reconcile(ctx, wiring.MakeRoleBinding(p.owner, p.wiring.Labels, s))
 		}
 		if there = err == nil; !there {
 			p.fail(err, v1alpha1.ReasonEventSourceNotReady)
 		}
 	}
-	p.errs = append(p.errs, bindings.prune(ctx, p.wiring.Labels, kept),
-		roles.prune(ctx, p.wiring.Labels, kept), accounts.prune(ctx, p.wiring.Labels, kept))
+	p.errs = append(p.errs, bindings.Prune(ctx, p.wiring.Labels, kept),
+		roles.Prune(ctx, p.wiring.Labels, kept), accounts.Prune(ctx, p.wiring.Labels, kept))
 	return there
 }
 

@@ -44,6 +44,7 @@ import (
 	lambdafunctionreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdafunction"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"
 )
 
 // workers is how many functions are looked at at once. Most of the time of one is waiting for the API server and for the
@@ -74,14 +75,15 @@ func newController(ctx context.Context, cmw configmap.Watcher,
 	r := &Reconciler{
 		kube:            kubeclient.Get(ctx),
 		tekton:          tektonclient.Get(ctx),
-		serving:         servingclient.Get(ctx),
 		configMapLister: configMapInformer.Lister(),
 		podLister:       podInformer.Lister(),
 		taskRunLister:   taskRunInformer.Lister(),
-		serviceLister:   serviceInformer.Lister(),
-		eventing:        wiring,
-		clock:           clock.RealClock{},
-		podLog:          newPodLog(kubeclient.Get(ctx)),
+		serving: &serving.Reconciler{
+			Client: servingclient.Get(ctx), Services: serviceInformer.Lister(), Pods: podInformer.Lister(), Clock: clock.RealClock{},
+		},
+		eventing: wiring,
+		clock:    clock.RealClock{},
+		podLog:   newPodLog(kubeclient.Get(ctx)),
 	}
 	impl := lambdafunctionreconciler.NewImpl(ctx, r, func(impl *controller.Impl) controller.Options {
 		// A changed base image or registry is a changed build of every function that uses it.

@@ -25,6 +25,7 @@ import (
 	"knative.dev/pkg/controller"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
 
@@ -144,7 +145,7 @@ func TestNotOwnedIsLookedAtAgain(t *testing.T) {
 	if err := r.notOwned(fn, "Knative Service", fn.Name); !controller.IsPermanentError(err) {
 		t.Errorf("notOwned() = %v, want a permanent error", err)
 	}
-	if enqueued != any(fn) || after != lookAgain {
-		t.Errorf("enqueued %v after %v, want the function after %v", enqueued, after, lookAgain)
+	if enqueued != any(fn) || after != serving.LookAgain {
+		t.Errorf("enqueued %v after %v, want the function after %v", enqueued, after, serving.LookAgain)
 	}
 }

@@ -33,8 +33,6 @@ import (
 	"k8s.io/utils/clock"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/reconciler"
-	servingclientset "knative.dev/serving/pkg/client/clientset/versioned"
-	servinglisters "knative.dev/serving/pkg/client/listers/serving/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -42,21 +40,22 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
 )
 
 // Reconciler implements the generated interface for LambdaFunctions.
 type Reconciler struct {
-	kube    kubernetes.Interface
-	tekton  tektonclientset.Interface
-	serving servingclientset.Interface
+	kube   kubernetes.Interface
+	tekton tektonclientset.Interface
 
 	// The listers know only what has the label of resources.ManagedSelector.
 	configMapLister corev1listers.ConfigMapLister
 	podLister       corev1listers.PodLister
 	taskRunLister   tektonlisters.TaskRunLister
-	serviceLister   servinglisters.ServiceLister
 
+	// serving has functions served.
+	serving *serving.Reconciler
 	// eventing wires functions to Knative Eventing, where that is installed.
 	eventing *eventing.Reconciler
 

@@ -54,6 +54,7 @@ import (
 	lambdafunctionreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdafunction"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
 
@@ -307,13 +308,14 @@ func newReconciler(ctx context.Context, listers *Listers, _ configmap.Watcher) c
 		},
 		kube:            fakekubeclient.Get(ctx),
 		tekton:          faketektonclient.Get(ctx),
-		serving:         fakeservingclient.Get(ctx),
 		configMapLister: listers.ConfigMapLister(),
 		podLister:       listers.PodLister(),
 		taskRunLister:   listers.TaskRunLister(),
-		serviceLister:   listers.ServiceLister(),
-		clock:           clock,
-		enqueueAfter:    func(any, time.Duration) {},
+		serving: &serving.Reconciler{
+			Client: fakeservingclient.Get(ctx), Services: listers.ServiceLister(), Pods: listers.PodLister(), Clock: clock,
+		},
+		clock:        clock,
+		enqueueAfter: func(any, time.Duration) {},
 		podLog: func(context.Context, string, string, string) (string, error) {
 			if log, ok := ctx.Value(logKey{}).(string); ok {
 				return log, nil

@@ -18,15 +18,14 @@ package lambdafunction
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"knative.dev/pkg/controller"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
 )
 
@@ -35,9 +34,6 @@ const (
 	firstPause   = 10 * time.Second
 	longestPause = 10 * time.Minute
 )
-
-// lookAgain is when a function is reconciled again whose child has the name of somebody else's object.
-const lookAgain = 30 * time.Second
 
 // passing are the reasons whose cause lies outside of the function, where it may go away without an edit.
 var passing = sets.New(
@@ -82,6 +78,6 @@ func (r *Reconciler) retryBuild(ctx context.Context, fn *v1alpha1.LambdaFunction
 // notOwned has the function looked at again later: what belongs to others is not watched, and so nobody tells when it
 // is gone.
 func (r *Reconciler) notOwned(fn *v1alpha1.LambdaFunction, kind, name string) error {
-	r.enqueueAfter(fn, lookAgain)
-	return controller.NewPermanentError(fmt.Errorf("LambdaFunction %q does not own %s %q", fn.Name, kind, name))
+	r.enqueueAfter(fn, serving.LookAgain)
+	return serving.NotOwned(fn, kind, name)
 }

@@ -35,6 +35,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"
 )
 
 // starts measures how long the cluster takes to start instances of functions: the first phases of a cold start, of which
@@ -80,13 +81,13 @@ func (s *starts) seen(pod *corev1.Pod) {
 	now := s.clock.Now()
 	start := s.pending[pod.UID]
 	if start == nil {
-		if now.Sub(pod.CreationTimestamp.Time) > fresh || runs(pod) || podConditionOf(pod, corev1.PodScheduled).Status == corev1.ConditionTrue {
+		if now.Sub(pod.CreationTimestamp.Time) > fresh || runs(pod) || serving.PodCondition(pod, corev1.PodScheduled).Status == corev1.ConditionTrue {
 			return
 		}
 		start = &pendingStart{function: labelledFunction(pod), pod: pod.Name, created: now}
 		s.pending[pod.UID] = start
 	}
-	if start.scheduled.IsZero() && podConditionOf(pod, corev1.PodScheduled).Status == corev1.ConditionTrue {
+	if start.scheduled.IsZero() && serving.PodCondition(pod, corev1.PodScheduled).Status == corev1.ConditionTrue {
 		start.scheduled = now
 	}
 	if start.ran.IsZero() && runs(pod) {
@@ -109,7 +110,7 @@ func (s *starts) settle(uid types.UID, start *pendingStart) {
 // runs is true once the function's own container does.
 func runs(pod *corev1.Pod) bool {
 	for i := range pod.Status.ContainerStatuses {
-		if status := &pod.Status.ContainerStatuses[i]; status.Name != queueProxy && status.State.Running != nil {
+		if status := &pod.Status.ContainerStatuses[i]; status.Name != serving.QueueProxy && status.State.Running != nil {
 			return true
 		}
 	}
@@ -144,7 +145,7 @@ func (s *starts) said(event *corev1.Event) {
 // started takes that a container runs. In the status of its pod it is found up to a second later: the kubelet looks as often.
 func (s *starts) started(event *corev1.Event) {
 	container, ok := strings.CutPrefix(event.InvolvedObject.FieldPath, "spec.containers{")
-	if !ok || container == queueProxy+"}" {
+	if !ok || container == serving.QueueProxy+"}" {
 		return
 	}
 	s.mu.Lock()

@@ -28,9 +28,10 @@ import (
 	"k8s.io/client-go/tools/cache"
 	record "k8s.io/client-go/tools/record/util"
 	clocktesting "k8s.io/utils/clock/testing"
-	"knative.dev/serving/pkg/apis/serving"
+	servingapi "knative.dev/serving/pkg/apis/serving"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"
 )
 
 // A step is what is told of a pod, so many milliseconds after the step before.
@@ -114,19 +115,19 @@ func TestStarts(t *testing.T) {
 			handler := s.handler()
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 				Name: "p", Namespace: "default", UID: "p", CreationTimestamp: metav1.NewTime(began),
-				Labels: map[string]string{lambda.FunctionLabelKey: "hello", serving.RevisionLabelKey: "hello-00001"},
+				Labels: map[string]string{lambda.FunctionLabelKey: "hello", servingapi.RevisionLabelKey: "hello-00001"},
 			}}
 			if tc.namespace != "" {
 				pod.Namespace = tc.namespace
 			}
 			if tc.build {
-				delete(pod.Labels, serving.RevisionLabelKey)
+				delete(pod.Labels, servingapi.RevisionLabelKey)
 			}
 			before := measure(t)
 			for i, step := range tc.steps {
 				clock.SetTime(clock.Now().Add(time.Duration(step.after) * time.Millisecond))
 				pod = pod.DeepCopy()
-				pod.Status = corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: queueProxy, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}}
+				pod.Status = corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: serving.QueueProxy, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}}
 				if step.scheduled {
 					pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}}
 				}

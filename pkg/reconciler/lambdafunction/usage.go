@@ -30,6 +30,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	lambdalisters "github.com/knative-lambda/knative-lambda-operator/pkg/client/listers/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"
 )
 
 // usages counts what the instances of functions reserve, from when they have a node until they are gone. It begins with
@@ -68,7 +69,7 @@ func (u *usages) seen(pod *corev1.Pod) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.running[pod.UID] != nil || podConditionOf(pod, corev1.PodScheduled).Status != corev1.ConditionTrue {
+	if u.running[pod.UID] != nil || serving.PodCondition(pod, corev1.PodScheduled).Status != corev1.ConditionTrue {
 		return
 	}
 	r := &reservation{function: labelledFunction(pod), since: u.clock.Now()}

@@ -32,6 +32,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing/wiring"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving/revision"
 )
 
 const (
@@ -176,7 +177,7 @@ func (m *wiringMaker) trigger(name, broker string) wiring.Trigger {
 			wiring.ParallelismAnnotation: r.Parallelism, wiring.PrefetchAnnotation: r.PrefetchCount,
 		} {
 			if value != nil {
-				t.Annotations = merge(t.Annotations, map[string]string{annotation: strconv.Itoa(int(*value))})
+				t.Annotations = revision.Merge(t.Annotations, map[string]string{annotation: strconv.Itoa(int(*value))})
 			}
 		}
 	}

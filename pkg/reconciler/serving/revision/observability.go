@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package resources
+package revision
 
 import (
 	"maps"
@@ -41,9 +41,9 @@ const (
 // propagators are what OpenTelemetry calls the formats of a trace context.
 var propagators = map[string]string{"w3c": "tracecontext,baggage", "b3": "b3", "jaeger": "jaeger"}
 
-// observabilityEnv is what the runtime, or an OpenTelemetry SDK in a ready image, goes by. A function that says nothing
-// gets nothing: its Revision stays the same.
-func observabilityEnv(o *v1alpha1.ObservabilitySpec, traces *tracing.Config) []corev1.EnvVar {
+// ObservabilityEnv returns what the runtime, or an OpenTelemetry SDK in a ready image, goes by. Who says nothing
+// gets nothing: the Revision stays the same.
+func ObservabilityEnv(o *v1alpha1.ObservabilitySpec, traces *tracing.Config) []corev1.EnvVar {
 	if o == nil {
 		return nil
 	}
@@ -63,7 +63,7 @@ func observabilityEnv(o *v1alpha1.ObservabilitySpec, traces *tracing.Config) []c
 	return env
 }
 
-// tracingEnv is for a function that wants traces. What it does not say is as it is in the cluster.
+// tracingEnv is for who wants traces. What it does not say is as it is in the cluster.
 func tracingEnv(t *v1alpha1.TracingSpec, cluster *tracing.Config) []corev1.EnvVar {
 	var env []corev1.EnvVar
 	if t.Endpoint == "" && !isFalse(t.Enabled) {
@@ -96,7 +96,7 @@ func tracingEnv(t *v1alpha1.TracingSpec, cluster *tracing.Config) []corev1.EnvVa
 	return env
 }
 
-// clusterTracingEnv sends traces to where those of the operator go. A sampling rate of the function's own wins.
+// clusterTracingEnv sends traces to where those of the operator go. A sampling rate of the owner's own wins.
 func clusterTracingEnv(t *tracing.Config) []corev1.EnvVar {
 	if t.Protocol != tracing.ProtocolGRPC && t.Protocol != tracing.ProtocolHTTPProtobuf {
 		return nil
@@ -116,15 +116,6 @@ func clusterTracingEnv(t *tracing.Config) []corev1.EnvVar {
 		{Name: "OTEL_TRACES_SAMPLER", Value: "parentbased_traceidratio"},
 		{Name: "OTEL_TRACES_SAMPLER_ARG", Value: strconv.FormatFloat(t.SamplingRate, 'f', -1, 64)},
 	}
-}
-
-// servesMetrics is true where the runtime does, at its usual path. A ready image has its own ways.
-func servesMetrics(fn *v1alpha1.LambdaFunction) bool {
-	if fn.Spec.Source.Type == v1alpha1.SourceTypeImage {
-		return false
-	}
-	o := fn.Spec.Observability
-	return o == nil || o.Metrics == nil || !isFalse(o.Metrics.Enabled) && o.Metrics.Path == ""
 }
 
 func metricsEnv(m *v1alpha1.MetricsSpec) []corev1.EnvVar {
