@@ -21,14 +21,13 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/dynamic"
 	eventingv1 "knative.dev/eventing/pkg/apis/eventing/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/children"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing/wiring"
 )
 
@@ -119,10 +118,14 @@ func (p *pass) reconcileRabbitMQ(ctx context.Context, b *wiring.Broker) (bool, e
 		if maker == "" {
 			maker = "somebody else"
 		}
+		alternative := p.wiring.Remedies.Broker
+		if alternative != "" {
+			alternative += " "
+		}
 		p.trouble(corev1.ConditionFalse, v1alpha1.ReasonBrokerSettingsConflict,
 			"Broker %q was made by %s with %q for %s, and %q is wanted here. Settings of a Broker cannot change: remove spec.eventing.%s, "+
-				"name a Broker of its own in spec.eventing.brokerName, or delete the Broker and RabbitmqBrokerConfig %q, with the events in it.",
-			b.Name, maker, has, field, wanted, field, settings.GetName())
+				"%sor delete the Broker and RabbitmqBrokerConfig %q, with the events in it.",
+			b.Name, maker, has, field, wanted, field, alternative, settings.GetName())
 	}
 	return true, nil
 }
@@ -151,25 +154,6 @@ func (p *pass) sharedBrokers() *shared[*eventingv1.Broker] {
 func (p *pass) sharedSettings() *shared[*unstructured.Unstructured] {
 	return &shared[*unstructured.Unstructured]{
 		kind: wiring.RabbitMQConfigKind.Kind, owner: p.owner, objects: p.objects(RabbitMQConfigs),
-		client: untyped{p.Dynamic.Resource(wiring.RabbitMQConfigResource).Namespace(p.namespace())},
+		client: children.Untyped{ResourceInterface: p.Dynamic.Resource(wiring.RabbitMQConfigResource).Namespace(p.namespace())},
 	}
-}
-
-// untyped makes a dynamic client one of a kind.
-type untyped struct{ resource dynamic.ResourceInterface }
-
-func (u untyped) Get(ctx context.Context, name string, options metav1.GetOptions) (*unstructured.Unstructured, error) {
-	return u.resource.Get(ctx, name, options)
-}
-
-func (u untyped) Create(ctx context.Context, object *unstructured.Unstructured, options metav1.CreateOptions) (*unstructured.Unstructured, error) {
-	return u.resource.Create(ctx, object, options)
-}
-
-func (u untyped) Update(ctx context.Context, object *unstructured.Unstructured, options metav1.UpdateOptions) (*unstructured.Unstructured, error) {
-	return u.resource.Update(ctx, object, options)
-}
-
-func (u untyped) Delete(ctx context.Context, name string, options metav1.DeleteOptions) error {
-	return u.resource.Delete(ctx, name, options)
 }

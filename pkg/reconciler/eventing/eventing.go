@@ -81,6 +81,8 @@ type State struct {
 	Trouble *Trouble
 	// Status is nil where the owner wants nothing, or there is no Knative Eventing.
 	Status *v1alpha1.EventingStatus
+	// Forwards is the number of Triggers that are forwards, of which ForwardsReady are ready.
+	Forwards, ForwardsReady int32
 }
 
 // Unseen is true where nothing can be said yet: once there can, the controller reconciles all owners.
@@ -97,9 +99,13 @@ type pass struct {
 	classes   map[string]string // of the Brokers, by name
 	addresses map[string]string // their URLs
 	status    *v1alpha1.EventingStatus
+	forwards  counts
 	troubles  []*Trouble
 	errs      []error
 }
+
+// counts are of Triggers.
+type counts struct{ all, ready int32 }
 
 // Reconcile makes the owner's wiring so, and says whether events reach the owner. An error is for another try.
 func (r *Reconciler) Reconcile(ctx context.Context, owner Owner, w *wiring.Wiring) (*State, error) {
@@ -115,10 +121,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, owner Owner, w *wiring.Wirin
 			}}, nil
 		}
 	}
-	wanted := len(w.Triggers) > 0
+	wanted := len(w.Brokers) > 0
 	installed := r.has(Brokers) && r.has(Triggers)
 	if wanted && !installed {
-		p.notInstalled("Knative Eventing is not installed: install it, or set spec.eventing.enabled to false and remove spec.triggers.")
+		p.notInstalled("Knative Eventing is not installed: " + w.Remedies.NotInstalled)
 	}
 	if installed {
 		p.reconcileBrokers(ctx)
@@ -130,7 +136,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, owner Owner, w *wiring.Wirin
 		// Last: a Trigger must not be left without its Broker.
 		p.releaseBrokers(ctx)
 	}
-	state := &State{Trouble: p.worst()}
+	state := &State{Trouble: p.worst(), Forwards: p.forwards.all, ForwardsReady: p.forwards.ready}
 	if wanted && installed {
 		state.Status = p.status
 	}
@@ -172,7 +178,7 @@ func (p *pass) fail(err error, reason string) {
 		// What belongs to others is not watched, and so nobody tells when it is gone.
 		p.troubles = append(p.troubles, &Trouble{
 			Status: corev1.ConditionFalse, Reason: v1alpha1.ReasonNotOwned, After: lookAgain,
-			Message: fmt.Sprintf("%s %q exists and belongs to somebody else: delete it, or set spec.eventing.resourcePrefix.", notOwned.Kind, notOwned.Name),
+			Message: fmt.Sprintf("%s %q exists and belongs to somebody else: %s", notOwned.Kind, notOwned.Name, p.wiring.Remedies.NotOwned),
 		})
 		return
 	case errors.As(err, &refused):

@@ -39,14 +39,19 @@ import (
 // Kind is a kind of objects that a cluster may have or not have: the name of its CustomResourceDefinition.
 type Kind string
 
-// The kinds of Knative Eventing that objects are wired with.
+// The kinds of Knative Eventing that objects are wired with, and the one of the Prometheus Operator that they are measured
+// with.
 const (
 	Brokers          Kind = "brokers.eventing.knative.dev"
 	Triggers         Kind = "triggers.eventing.knative.dev"
 	PingSources      Kind = "pingsources.sources.knative.dev"
 	APIServerSources Kind = "apiserversources.sources.knative.dev"
 	RabbitMQConfigs  Kind = "rabbitmqbrokerconfigs.eventing.knative.dev"
+	ServiceMonitors  Kind = "servicemonitors.monitoring.coreos.com"
 )
+
+// ServiceMonitorResource is the resource of ServiceMonitors. They have no Go types here.
+var ServiceMonitorResource = schema.GroupVersionResource{Group: "monitoring.coreos.com", Version: "v1", Resource: "servicemonitors"}
 
 // Presence says whether a cluster has a kind.
 type Presence int
@@ -99,7 +104,7 @@ type running struct {
 var _ Kinds = (*Watcher)(nil)
 
 // Watch begins to follow the kinds, until ctx ends. Of all kinds but Broker, only what selector selects is read. handler
-// returns what is told of a kind's objects, and changed is called when a kind is Present that was not, or the reverse.
+// returns what is told of a kind's objects, or nil for a kind that is not followed, and changed is called when a kind is Present that was not, or the reverse.
 func Watch(ctx context.Context, clients Clients, selector string, handler func(Kind) cache.ResourceEventHandler, changed func()) (*Watcher, error) {
 	w := &Watcher{
 		ctx: ctx, informers: informersOf(ctx, clients, selector), handler: handler, changed: changed,
@@ -129,8 +134,13 @@ func Watch(ctx context.Context, clients Clients, selector string, handler func(K
 func informersOf(ctx context.Context, clients Clients, selector string) map[Kind]func() cache.SharedIndexInformer {
 	resync, indexers := controller.GetResyncPeriod(ctx), cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc}
 	selected := func(options *metav1.ListOptions) { options.LabelSelector = selector }
+	untyped := func(resource schema.GroupVersionResource) func() cache.SharedIndexInformer {
+		return func() cache.SharedIndexInformer {
+			return dynamicinformer.NewFilteredDynamicInformer(clients.Dynamic, resource, metav1.NamespaceAll, resync, indexers, selected).Informer()
+		}
+	}
 	return map[Kind]func() cache.SharedIndexInformer{
-		// There are few, and those that functions name are not ours.
+		// There are few, and those that functions and agents name may not be ours.
 		Brokers: func() cache.SharedIndexInformer {
 			return eventinginformers.NewBrokerInformer(clients.Eventing, metav1.NamespaceAll, resync, indexers)
 		},
@@ -143,9 +153,8 @@ func informersOf(ctx context.Context, clients Clients, selector string) map[Kind
 		APIServerSources: func() cache.SharedIndexInformer {
 			return sourcesinformers.NewFilteredApiServerSourceInformer(clients.Eventing, metav1.NamespaceAll, resync, indexers, selected)
 		},
-		RabbitMQConfigs: func() cache.SharedIndexInformer {
-			return dynamicinformer.NewFilteredDynamicInformer(clients.Dynamic, wiring.RabbitMQConfigResource, metav1.NamespaceAll, resync, indexers, selected).Informer()
-		},
+		RabbitMQConfigs: untyped(wiring.RabbitMQConfigResource),
+		ServiceMonitors: untyped(ServiceMonitorResource),
 	}
 }
 
@@ -180,6 +189,10 @@ func (w *Watcher) appeared(kind Kind) {
 	if !ok {
 		return
 	}
+	handler := w.handler(kind)
+	if handler == nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, ok := w.running[kind]; ok {
@@ -188,7 +201,7 @@ func (w *Watcher) appeared(kind Kind) {
 	logger := logging.FromContext(w.ctx)
 	ctx, stop := context.WithCancel(w.ctx)
 	r := &running{informer: newInformer(), stop: stop}
-	registration, err := r.informer.AddEventHandler(w.handler(kind))
+	registration, err := r.informer.AddEventHandler(handler)
 	if err != nil {
 		// Only an informer that has stopped takes none.
 		stop()

@@ -59,11 +59,14 @@ func (p *pass) reconcileTriggers(ctx context.Context) {
 	for i := range p.wiring.Triggers {
 		t := &p.wiring.Triggers[i]
 		kept[t.Name] = struct{}{}
-		p.status.TriggerCount++
+		all, ready := &p.status.TriggerCount, &p.status.TriggersReady
+		if t.Forward {
+			all, ready = &p.forwards.all, &p.forwards.ready
+		}
+		*all++
 		if len(t.Filters) > 0 && p.classes[t.Broker] == config.BrokerClassRabbitMQ {
 			p.trouble(corev1.ConditionFalse, v1alpha1.ReasonFiltersNotSupported,
-				"Broker %q is of class %s, which knows exact filters only: remove the others from spec.eventing.filters, or name a Broker of another class.",
-				t.Broker, config.BrokerClassRabbitMQ)
+				"Broker %q is of class %s, which knows exact filters only: %s", t.Broker, config.BrokerClassRabbitMQ, p.wiring.Remedies.Filters)
 		}
 		trigger, err := triggers.Reconcile(ctx, wiring.MakeTrigger(p.owner, p.wiring.Labels, t, p.addresses[t.Broker]))
 		if err != nil {
@@ -71,7 +74,7 @@ func (p *pass) reconcileTriggers(ctx context.Context) {
 			continue
 		}
 		if p.ready(kindTrigger, trigger, v1alpha1.ReasonTriggerNotReady, &trigger.Status.Status) {
-			p.status.TriggersReady++
+			*ready++
 		}
 	}
 	p.errs = append(p.errs, triggers.Prune(ctx, p.wiring.Labels, kept))

@@ -110,10 +110,14 @@ func newController(ctx context.Context, cmw configmap.Watcher,
 	podInformer.Informer().AddEventHandler(controller.HandleAll(impl.EnqueueLabelOfNamespaceScopedResource("", lambda.FunctionLabelKey)))
 	shared := controller.HandleAll(func(object any) { enqueueUsers(functionInformer.Lister(), object, impl.Enqueue) })
 	wiring.Kinds = watch(ctx, func(kind eventing.Kind) cache.ResourceEventHandler {
-		if kind == eventing.Brokers || kind == eventing.RabbitMQConfigs {
+		switch kind {
+		case eventing.Brokers, eventing.RabbitMQConfigs:
 			return shared
+		case eventing.ServiceMonitors:
+			return nil // functions are measured by one PodMonitor
+		default:
+			return children
 		}
-		return children
 	}, func() { impl.GlobalResync(functionInformer.Informer()) })
 	observe(ctx, cmw, impl, wiring.Kinds)
 	return impl

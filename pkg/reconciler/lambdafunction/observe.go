@@ -141,7 +141,9 @@ func labelledFunction(object metav1.Object) types.NamespacedName {
 // instances calls seen with pods that serve functions, as they come and change, and gone when they are no more.
 func instances(seen func(*corev1.Pod), gone func(types.UID)) cache.ResourceEventHandler {
 	look := func(object any) {
-		if pod, ok := object.(*corev1.Pod); ok && pod.Labels[serving.RevisionLabelKey] != "" { // a build's has none
+		pod, ok := object.(*corev1.Pod)
+		// A build's is of no Revision, and an agent's of no function.
+		if ok && pod.Labels[serving.RevisionLabelKey] != "" && labelledFunction(pod).Name != "" {
 			seen(pod)
 		}
 	}

@@ -43,7 +43,7 @@ func (s *scales) take() map[types.NamespacedName]observability.Scale {
 	all := map[types.NamespacedName]observability.Scale{}
 	for _, pa := range autoscalers {
 		function := labelledFunction(pa)
-		if !s.leads(function) {
+		if function.Name == "" || !s.leads(function) { // without a name it is an agent's
 			continue
 		}
 		scale := all[function]
@@ -60,7 +60,7 @@ func (s *scales) take() map[types.NamespacedName]observability.Scale {
 // changed counts when a revision that gets traffic has no instance any more.
 func (s *scales) changed(before, after *v1alpha1.PodAutoscaler) {
 	function := labelledFunction(after)
-	if after.Spec.Reachability == v1alpha1.ReachabilityUnreachable || !s.leads(function) {
+	if function.Name == "" || after.Spec.Reachability == v1alpha1.ReachabilityUnreachable || !s.leads(function) {
 		return
 	}
 	if before.Status.GetActualScale() > 0 && after.Status.GetActualScale() == 0 {

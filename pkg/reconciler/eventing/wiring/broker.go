@@ -29,6 +29,7 @@ import (
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
 
 // RabbitmqBrokerConfig has no Go types in a module that is published. Of it are known the few fields that are set.
@@ -38,6 +39,17 @@ var (
 	// RabbitMQConfigResource is the resource of RabbitMQConfigKind.
 	RabbitMQConfigResource = RabbitMQConfigKind.GroupVersion().WithResource("rabbitmqbrokerconfigs")
 )
+
+// SharedBroker is a Broker that is made where it is not there, as the ConfigMap and the object's own settings, which may be
+// nil, want it.
+func SharedBroker(name string, cfg *config.Eventing, r *v1alpha1.RabbitMQSpec) Broker {
+	b := Broker{Name: name, Shared: true, Class: cfg.BrokerClass}
+	b.RabbitMQ.Default = RabbitMQSettings{Cluster: cfg.RabbitMQCluster, Namespace: cfg.RabbitMQNamespace, QueueType: cfg.RabbitMQQueueType}
+	if r != nil {
+		b.RabbitMQ.Wanted = RabbitMQSettings{Cluster: r.ClusterName, Namespace: r.Namespace, QueueType: r.QueueType}
+	}
+	return b
+}
 
 // MakeBroker makes the shared Broker that the owner is the first user of. The class is "" for the cluster's default.
 func MakeBroker(owner kmeta.OwnerRefable, b *Broker, class string) *eventingv1.Broker {

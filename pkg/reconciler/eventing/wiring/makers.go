@@ -19,6 +19,7 @@ package wiring
 import (
 	"context"
 	"maps"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -31,6 +32,7 @@ import (
 	"knative.dev/pkg/kmeta"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
 
 // The annotations of Triggers that Knative's RabbitMQ Broker reads.
@@ -38,6 +40,53 @@ const (
 	ParallelismAnnotation = "rabbitmq.eventing.knative.dev/parallelism"
 	PrefetchAnnotation    = "rabbitmq.eventing.knative.dev/prefetchCount"
 )
+
+const (
+	// replySource is what the source of replies begins with, before the namespace and name of who replies.
+	replySource = "io.knative.lambda/"
+	// repliedByExtension is on each reply of a function that was built here, also where it names a source of its own.
+	repliedByExtension = "repliedby"
+)
+
+// ReplySource is the source of the replies of the named object.
+func ReplySource(namespace, name string) string {
+	return replySource + namespace + "/" + name
+}
+
+// ReplyGuards keep the replies of the named object from it.
+func ReplyGuards(namespace, name string) []eventingv1.SubscriptionsAPIFilter {
+	return []eventingv1.SubscriptionsAPIFilter{
+		NotFrom(ReplySource(namespace, name)),
+		not(map[string]string{repliedByExtension: namespace + "/" + name}),
+	}
+}
+
+// NotFrom keeps back the events of a source.
+func NotFrom(source string) eventingv1.SubscriptionsAPIFilter {
+	return not(map[string]string{"source": source})
+}
+
+func not(exact map[string]string) eventingv1.SubscriptionsAPIFilter {
+	return eventingv1.SubscriptionsAPIFilter{Not: &eventingv1.SubscriptionsAPIFilter{Exact: exact}}
+}
+
+// QueueAnnotations are those of Triggers of a RabbitMQ Broker. The settings may be nil.
+func QueueAnnotations(r *v1alpha1.RabbitMQSpec) map[string]string {
+	if r == nil {
+		return nil
+	}
+	var annotations map[string]string
+	for annotation, value := range map[string]*int32{ParallelismAnnotation: r.Parallelism, PrefetchAnnotation: r.PrefetchCount} {
+		if value == nil {
+			continue
+		}
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations[annotation] = strconv.Itoa(int(*value))
+	}
+	return annotations
+}
 
 // MakeTrigger makes a Trigger of the owner, with the defaults that Knative's admission sets. broker is the URL of its
 // Broker; empty where that is not known yet.

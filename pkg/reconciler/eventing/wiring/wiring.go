@@ -38,6 +38,22 @@ type Wiring struct {
 	Schedules []Schedule
 	// APISource sends changes of Kubernetes objects. Nil for none.
 	APISource *APISource
+	// Remedies are what the object's author can do.
+	Remedies Remedies
+}
+
+// Remedies are what the author of an object can do where it is not wired, by the fields that the object has: each is what
+// follows on a cause and a colon.
+type Remedies struct {
+	// NotInstalled is for a cluster without Knative Eventing.
+	NotInstalled string
+	// NotOwned is for a name that is taken.
+	NotOwned string
+	// Filters is for filters that the class of a Broker does not know.
+	Filters string
+	// Broker is an alternative to settings that are another than those of a shared Broker, with a comma at its end. Empty
+	// where there is none.
+	Broker string
 }
 
 // Broker is a Broker that is needed.
@@ -86,6 +102,8 @@ type Trigger struct {
 	Delivery *eventingduckv1.DeliverySpec
 	// Annotations of the Trigger.
 	Annotations map[string]string
+	// Forward is true for a Trigger that sends events on to somebody else. It is counted apart.
+	Forward bool
 }
 
 // Schedule is a PingSource that sends to a Broker.

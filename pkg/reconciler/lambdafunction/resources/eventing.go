@@ -19,7 +19,6 @@ package resources
 import (
 	"cmp"
 	"slices"
-	"strconv"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,7 +31,6 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing/wiring"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
-	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving/revision"
 )
 
 const (
@@ -40,15 +38,11 @@ const (
 	subjectAttribute = "subject"
 	// functionExtension has the name of the function that a source of its own sends to.
 	functionExtension = "lambdafunction"
-	// replySource is what the source of a function's replies begins with, before its namespace and name.
-	replySource = "io.knative.lambda/"
-	// repliedByExtension is on each reply of a function that was built here, also where it names a source of its own.
-	repliedByExtension = "repliedby"
 )
 
 // MakeWiring says what the function wants of Knative Eventing: nothing where eventing is off and there are no triggers.
 func MakeWiring(fn *v1alpha1.LambdaFunction, cfg *config.Eventing) *wiring.Wiring {
-	m := &wiringMaker{fn: fn, cfg: cfg, wiring: &wiring.Wiring{Labels: FunctionLabels(fn)}}
+	m := &wiringMaker{fn: fn, cfg: cfg, wiring: &wiring.Wiring{Labels: FunctionLabels(fn), Remedies: remedies}}
 	if fn.EventingEnabled() {
 		m.addressed()
 		m.sources()
@@ -57,6 +51,14 @@ func MakeWiring(fn *v1alpha1.LambdaFunction, cfg *config.Eventing) *wiring.Wirin
 		m.further(&fn.Spec.Triggers[i])
 	}
 	return m.wiring
+}
+
+// remedies are what the author of a function can do.
+var remedies = wiring.Remedies{
+	NotInstalled: "install it, or set spec.eventing.enabled to false and remove spec.triggers.",
+	NotOwned:     "delete it, or set spec.eventing.resourcePrefix.",
+	Filters:      "remove the others from spec.eventing.filters, or name a Broker of another class.",
+	Broker:       "name a Broker of its own in spec.eventing.brokerName,",
 }
 
 type wiringMaker struct {
@@ -81,14 +83,8 @@ func (m *wiringMaker) broker(name string) string {
 	}
 	b := wiring.Broker{Name: name}
 	// Older manifests name the shared one too.
-	if b.Shared = name == m.cfg.BrokerName; b.Shared {
-		b.Class = m.cfg.BrokerClass
-		b.RabbitMQ.Default = wiring.RabbitMQSettings{
-			Cluster: m.cfg.RabbitMQCluster, Namespace: m.cfg.RabbitMQNamespace, QueueType: m.cfg.RabbitMQQueueType,
-		}
-		if r := m.spec().RabbitMQ; r != nil {
-			b.RabbitMQ.Wanted = wiring.RabbitMQSettings{Cluster: r.ClusterName, Namespace: r.Namespace, QueueType: r.QueueType}
-		}
+	if name == m.cfg.BrokerName {
+		b = wiring.SharedBroker(name, m.cfg, m.spec().RabbitMQ)
 	}
 	m.wiring.Brokers = append(m.wiring.Brokers, b)
 	return name
@@ -158,30 +154,17 @@ func (m *wiringMaker) sources() {
 
 // trigger is a Trigger that sends to the function, in the way that all its Triggers do.
 func (m *wiringMaker) trigger(name, broker string) wiring.Trigger {
-	own := m.fn.Namespace + "/" + m.fn.Name
-	t := wiring.Trigger{
+	return wiring.Trigger{
 		Name:   name,
 		Broker: broker,
-		Guards: []eventingv1.SubscriptionsAPIFilter{
-			{Not: &eventingv1.SubscriptionsAPIFilter{Exact: map[string]string{"source": replySource + own}}},
-			{Not: &eventingv1.SubscriptionsAPIFilter{Exact: map[string]string{repliedByExtension: own}}},
-		},
+		Guards: wiring.ReplyGuards(m.fn.Namespace, m.fn.Name),
 		Subscriber: duckv1.Destination{Ref: &duckv1.KReference{
 			APIVersion: servingv1.SchemeGroupVersion.String(), Kind: "Service",
 			Name: cmp.Or(m.spec().SubscriberServiceName, names.Service(m.fn)), Namespace: m.fn.Namespace,
 		}},
-		Delivery: wiring.MakeDelivery(m.cfg, m.fn.Namespace, m.fn.Name, m.spec().Delivery, m.spec().DLQ),
+		Delivery:    wiring.MakeDelivery(m.cfg, m.fn.Namespace, m.fn.Name, m.spec().Delivery, m.spec().DLQ),
+		Annotations: wiring.QueueAnnotations(m.spec().RabbitMQ),
 	}
-	if r := m.spec().RabbitMQ; r != nil {
-		for annotation, value := range map[string]*int32{
-			wiring.ParallelismAnnotation: r.Parallelism, wiring.PrefetchAnnotation: r.PrefetchCount,
-		} {
-			if value != nil {
-				t.Annotations = revision.Merge(t.Annotations, map[string]string{annotation: strconv.Itoa(int(*value))})
-			}
-		}
-	}
-	return t
 }
 
 func makeFilter(f *v1alpha1.EventFilter) eventingv1.SubscriptionsAPIFilter {
