@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// The controller reconciles LambdaFunctions.
+// The controller reconciles LambdaFunctions and LambdaAgents.
 package main
 
 import (
@@ -33,6 +33,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/events"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/buildqueue"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdaagent"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 )
@@ -55,7 +56,8 @@ func main() {
 	emitter := events.NewEmitter(http.DefaultTransport, logger)
 	emitting, end := context.WithCancel(ctx)
 	go emitter.Run(emitting)
-	sharedmain.MainWithConfig(events.WithEmitter(ctx, emitter), "controller", config, lambdafunction.NewController, buildqueue.NewController)
+	sharedmain.MainWithConfig(events.WithEmitter(ctx, emitter), "controller", config,
+		lambdafunction.NewController, lambdaagent.NewController, buildqueue.NewController)
 	// Whyever it has ended: what waits is sent.
 	end()
 	emitter.Wait()

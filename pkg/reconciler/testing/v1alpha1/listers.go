@@ -25,6 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	fakekubeclientset "k8s.io/client-go/kubernetes/fake"
 	corev1listers "k8s.io/client-go/listers/core/v1"
@@ -41,6 +42,8 @@ import (
 	fakelambdaclientset "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned/fake"
 	lambdalisters "github.com/knative-lambda/knative-lambda-operator/pkg/client/listers/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing/wiring"
+	agentresources "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdaagent/resources"
 )
 
 // The schemes of the clients, and of all of them. Making one is slow, and each row needs them.
@@ -82,7 +85,7 @@ func NewListers(objects []runtime.Object) Listers {
 		case *unstructured.Unstructured:
 			l.untyped = append(l.untyped, object)
 			continue
-		case *v1alpha1.LambdaFunction, *eventingv1.Broker:
+		case *v1alpha1.LambdaFunction, *v1alpha1.LambdaAgent, *eventingv1.Broker:
 			seen = true
 		case interface{ GetLabels() map[string]string }:
 			seen = managed.Matches(labels.Set(object.GetLabels()))
@@ -134,6 +137,11 @@ func (l *Listers) LambdaFunctionLister() lambdalisters.LambdaFunctionLister {
 	return lambdalisters.NewLambdaFunctionLister(l.indexer(&v1alpha1.LambdaFunction{}))
 }
 
+// LambdaAgentLister returns the lister of LambdaAgents.
+func (l *Listers) LambdaAgentLister() lambdalisters.LambdaAgentLister {
+	return lambdalisters.NewLambdaAgentLister(l.indexer(&v1alpha1.LambdaAgent{}))
+}
+
 // ConfigMapLister returns the lister of ConfigMaps.
 func (l *Listers) ConfigMapLister() corev1listers.ConfigMapLister {
 	return corev1listers.NewConfigMapLister(l.indexer(&corev1.ConfigMap{}))
@@ -154,6 +162,11 @@ func (l *Listers) ServiceLister() servinglisters.ServiceLister {
 	return servinglisters.NewServiceLister(l.indexer(&servingv1.Service{}))
 }
 
+// KubeServices returns the Services of Kubernetes itself.
+func (l *Listers) KubeServices() cache.Indexer {
+	return l.indexer(&corev1.Service{})
+}
+
 // ServiceAccounts returns the ServiceAccounts.
 func (l *Listers) ServiceAccounts() cache.Indexer {
 	return l.indexer(&corev1.ServiceAccount{})
@@ -169,19 +182,25 @@ func (l *Listers) RoleBindings() cache.Indexer {
 	return l.indexer(&rbacv1.RoleBinding{})
 }
 
-// Kinds returns the kinds of Knative Eventing that the cluster has; the others it does not have. A kind that is given as
+// Kinds returns the kinds that the cluster has besides Kubernetes' own and those that have to be there; the others it does not have. A kind that is given as
 // eventing.Unseen has not been read yet.
 func (l *Listers) Kinds(presence map[eventing.Kind]eventing.Presence) eventing.Kinds {
-	untyped := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
-	for _, object := range l.untyped {
-		utilruntime.Must(untyped.Add(object))
+	untyped := func(kind schema.GroupVersionKind) cache.Indexer {
+		objects := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
+		for _, object := range l.untyped {
+			if object.GetObjectKind().GroupVersionKind() == kind {
+				utilruntime.Must(objects.Add(object))
+			}
+		}
+		return objects
 	}
 	return &kinds{presence: presence, objects: map[eventing.Kind]cache.Indexer{
 		eventing.Brokers:          l.indexer(&eventingv1.Broker{}),
 		eventing.Triggers:         l.indexer(&eventingv1.Trigger{}),
 		eventing.PingSources:      l.indexer(&sourcesv1.PingSource{}),
 		eventing.APIServerSources: l.indexer(&sourcesv1.ApiServerSource{}),
-		eventing.RabbitMQConfigs:  untyped,
+		eventing.RabbitMQConfigs:  untyped(wiring.RabbitMQConfigKind),
+		eventing.ServiceMonitors:  untyped(agentresources.ServiceMonitorKind),
 	}}
 }
 
