@@ -23,6 +23,7 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -40,36 +41,72 @@ func TestSamples(t *testing.T) {
 			if err != nil {
 				t.Fatal("failed to read sample:", err)
 			}
-			fn := &v1alpha1.LambdaFunction{}
-			if err := yaml.UnmarshalStrict(data, fn); err != nil {
+			var sample metav1.PartialObjectMetadata
+			if err := yaml.Unmarshal(data, &sample); err != nil {
 				t.Fatal("failed to parse sample:", err)
 			}
-			if err := fn.Validate(t.Context()); err != nil {
-				t.Error("Validate() =", err)
+			if want := strings.TrimSuffix(file, ".yaml"); sample.Name != want {
+				t.Errorf("name = %s, want that of the file, %s", sample.Name, want)
 			}
-			inline := fn.Spec.Source.Inline
-			if _, err := source.NewInline(string(fn.Spec.Runtime.Language), inline.Code, inline.Dependencies, inline.Files); err != nil {
-				t.Error("NewInline() =", err)
-			}
-			if want := strings.TrimSuffix(file, ".yaml"); fn.Name != want {
-				t.Errorf("name = %s, want that of the file, %s", fn.Name, want)
+			if sample.Kind == "LambdaAgent" {
+				checkAgent(t, data)
+			} else {
+				checkFunction(t, data)
 			}
 		})
 	}
 }
 
+func checkFunction(t *testing.T, data []byte) {
+	t.Helper()
+	fn := &v1alpha1.LambdaFunction{}
+	if err := yaml.UnmarshalStrict(data, fn); err != nil {
+		t.Fatal("failed to parse sample:", err)
+	}
+	if err := fn.Validate(t.Context()); err != nil {
+		t.Error("Validate() =", err)
+	}
+	inline := fn.Spec.Source.Inline
+	if _, err := source.NewInline(string(fn.Spec.Runtime.Language), inline.Code, inline.Dependencies, inline.Files); err != nil {
+		t.Error("NewInline() =", err)
+	}
+}
+
+func checkAgent(t *testing.T, data []byte) {
+	t.Helper()
+	la := &v1alpha1.LambdaAgent{}
+	if err := yaml.UnmarshalStrict(data, la); err != nil {
+		t.Fatal("failed to parse sample:", err)
+	}
+	la.SetDefaults(t.Context())
+	if err := la.Validate(t.Context()); err != nil {
+		t.Error("Validate() =", err)
+	}
+}
+
+// The page on agents shows the sample of one that chats.
+func TestAgentsPage(t *testing.T) {
+	shows(t, "../docs/agents.md", "agent-chat.yaml")
+}
+
 // The README shows the first sample: what people read is what people apply.
 func TestReadme(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
+	shows(t, "../README.md", "hello-python.yaml")
+}
+
+// shows holds that a page has the object of the sample, without the comments before it.
+func shows(t *testing.T, page, sample string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
 	if err != nil {
-		t.Fatal("failed to read README:", err)
+		t.Fatal("failed to read page:", err)
 	}
-	sample, err := os.ReadFile("hello-python.yaml")
+	data, err := os.ReadFile(sample)
 	if err != nil {
 		t.Fatal("failed to read sample:", err)
 	}
-	_, object, ok := strings.Cut(string(sample), "\n\n")
-	if !ok || !strings.Contains(string(readme), "```yaml\n"+object+"```") {
-		t.Errorf("README.md does not show hello-python.yaml:\n%s", object)
+	i := strings.Index(string(data), "apiVersion:")
+	if object := string(data[max(0, i):]); i < 0 || !strings.Contains(string(text), "```yaml\n"+object+"```") {
+		t.Errorf("%s does not show %s:\n%s", page, sample, object)
 	}
 }
