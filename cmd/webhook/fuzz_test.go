@@ -36,7 +36,8 @@ import (
 // let in is let in again when nothing changes, and is the same then; and what is stored, however bad, can go.
 func FuzzAdmission(f *testing.F) {
 	for _, seed := range admissionSeeds(f) {
-		f.Add(seed, []byte(`{"metadata":{"name":"a"},"spec":{"source":{"type":"inline","inline":{"code":"a"}},"runtime":{"language":"python"}}}`))
+		f.Add(seed, []byte(`{"metadata":{"name":"a"},"spec":{"source":{"type":"inline","inline":{"code":"a"}},"runtime":{"language":"python"}}}`), false)
+		f.Add(seed, []byte(`{"metadata":{"name":"a"},"spec":{"image":{"repository":"ghcr.io/acme/chat"}}}`), true)
 	}
 	for _, spec := range []string{
 		`{}`, `null`, `{"source":null,"runtime":{}}`, `{"source":{"type":"inline","inline":{"dependencies":{"a":[1]}}}}`,
@@ -46,8 +47,12 @@ func FuzzAdmission(f *testing.F) {
 		`{"source":{"type":"git","git":{"url":"https://a:b@[::1]/%00","ref":"..","path":"/","secretRef":{}}},"runtime":{"language":"go","version":1.2}}`,
 		`{"source":{"type":"image","image":{"repository":"a","imagePullSecrets":[1,{"name":2},null,"a"],"port":"http"}}}`,
 		`{"build":{"timeout":"-1s","retries":1e100,"registryType":"ecr"},"triggers":[{}],"eventing":{"dlq":{}},"observability":{"tracing":{"samplingRate":"NaN"}}}`,
+		`{"image":{"repository":"ghcr.io/acme/chat"},"ai":{"endpoint":"b","temperature":1e999},"memory":{"a":1e999},"behavior":{"conversationTTL":"x"}}`,
+		`{"image":null,"ai":{},"approval":{},"permissions":{"eventControls":{}},"eventing":{"forwards":[{}],"subscriptions":[null]}}`,
 	} {
-		f.Add([]byte(`{"metadata":{"name":"a","finalizers":["a"]},"spec":`+spec+`}`), []byte(`{"metadata":{"name":"a"},"spec":`+spec+`}`))
+		raw, other := []byte(`{"metadata":{"name":"a","finalizers":["a"]},"spec":`+spec+`}`), []byte(`{"metadata":{"name":"a"},"spec":`+spec+`}`)
+		f.Add(raw, other, false)
+		f.Add(raw, other, true)
 	}
 	defaultingCtx, defaulting := newAdmission(f, newDefaultingController)
 	validationCtx, validation := newAdmission(f, newValidationController)
@@ -64,17 +69,21 @@ func FuzzAdmission(f *testing.F) {
 		request.Object.Raw = stored
 		return stored, validation.Admit(validationCtx, request).Allowed
 	}
-	f.Fuzz(func(t *testing.T, raw, other []byte) {
+	f.Fuzz(func(t *testing.T, raw, other []byte, agent bool) {
 		if !isObject(raw) || !isObject(other) {
 			return
 		}
-		create := &admissionv1.AdmissionRequest{Operation: admissionv1.Create, Kind: functionKind, Object: runtime.RawExtension{Raw: raw}}
+		kind := functionKind
+		if agent {
+			kind = agentKind
+		}
+		create := &admissionv1.AdmissionRequest{Operation: admissionv1.Create, Kind: kind, Object: runtime.RawExtension{Raw: raw}}
 		stored, allowed := send(t, create)
 		// From anything to anything.
 		send(t, &admissionv1.AdmissionRequest{
-			Operation: admissionv1.Update, Kind: functionKind, Object: runtime.RawExtension{Raw: raw}, OldObject: runtime.RawExtension{Raw: other},
+			Operation: admissionv1.Update, Kind: kind, Object: runtime.RawExtension{Raw: raw}, OldObject: runtime.RawExtension{Raw: other},
 		})
-		remove := &admissionv1.AdmissionRequest{Operation: admissionv1.Delete, Kind: functionKind, OldObject: runtime.RawExtension{Raw: raw}}
+		remove := &admissionv1.AdmissionRequest{Operation: admissionv1.Delete, Kind: kind, OldObject: runtime.RawExtension{Raw: raw}}
 		if response := validation.Admit(validationCtx, remove); stored != nil && !response.Allowed {
 			t.Errorf("what can be read cannot be deleted: %v", response.Result)
 		}
@@ -83,7 +92,7 @@ func FuzzAdmission(f *testing.F) {
 		}
 		if finalized := withoutFinalizers(t, stored); finalized != nil {
 			if _, ok := send(t, &admissionv1.AdmissionRequest{
-				Operation: admissionv1.Update, Kind: functionKind, Object: runtime.RawExtension{Raw: finalized}, OldObject: runtime.RawExtension{Raw: stored},
+				Operation: admissionv1.Update, Kind: kind, Object: runtime.RawExtension{Raw: finalized}, OldObject: runtime.RawExtension{Raw: stored},
 			}); !ok {
 				t.Errorf("what can be read cannot lose its finalizers: %s", finalized)
 			}
@@ -92,7 +101,7 @@ func FuzzAdmission(f *testing.F) {
 			return
 		}
 		again, ok := send(t, &admissionv1.AdmissionRequest{
-			Operation: admissionv1.Update, Kind: functionKind, Object: runtime.RawExtension{Raw: stored}, OldObject: runtime.RawExtension{Raw: stored},
+			Operation: admissionv1.Update, Kind: kind, Object: runtime.RawExtension{Raw: stored}, OldObject: runtime.RawExtension{Raw: stored},
 		})
 		if !ok {
 			t.Errorf("what is let in is refused when nothing of it changes: %s", stored)
@@ -107,7 +116,7 @@ func FuzzAdmission(f *testing.F) {
 func admissionSeeds(f *testing.F) [][]byte {
 	f.Helper()
 	var seeds [][]byte
-	for _, pattern := range []string{"../../pkg/apis/lambda/v1alpha1/testdata/legacy/*.yaml", "../../samples/*.yaml"} {
+	for _, pattern := range []string{"../../pkg/apis/lambda/v1alpha1/testdata/legacy/*.yaml", "../../pkg/apis/lambda/v1alpha1/testdata/legacy/agents/*.yaml", "../../samples/*.yaml"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			f.Fatalf("Glob(%s) = %v, %v", pattern, files, err)

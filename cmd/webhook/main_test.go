@@ -86,7 +86,10 @@ func newFunction(language v1alpha1.Language) *v1alpha1.LambdaFunction {
 	}
 }
 
-var functionKind = metav1.GroupVersionKind{Group: "lambda.knative.io", Version: "v1alpha1", Kind: "LambdaFunction"}
+var (
+	functionKind = metav1.GroupVersionKind{Group: "lambda.knative.io", Version: "v1alpha1", Kind: "LambdaFunction"}
+	agentKind    = metav1.GroupVersionKind{Group: "lambda.knative.io", Version: "v1alpha1", Kind: "LambdaAgent"}
+)
 
 func TestDefaulting(t *testing.T) {
 	ctx, admission := newAdmission(t, newDefaultingController)
@@ -203,12 +206,48 @@ func TestOlderManifests(t *testing.T) {
 	}
 }
 
+// TestOlderAgents applies older manifests of agents, and applies them again: the second time nothing changes.
+func TestOlderAgents(t *testing.T) {
+	files, err := filepath.Glob("../../pkg/apis/lambda/v1alpha1/testdata/legacy/agents/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("Glob() = %v, %v", files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal("ReadFile() =", err)
+			}
+			raw, err := yaml.YAMLToJSON(data)
+			if err != nil {
+				t.Fatal("YAMLToJSON() =", err)
+			}
+			create := createRequest(t, agentKind, json.RawMessage(raw))
+			stored, response := admit(t, create)
+			if !response.Allowed {
+				t.Fatal("Admit() =", response.Result)
+			}
+			update := create.DeepCopy()
+			update.Operation, update.OldObject.Raw = admissionv1.Update, stored
+			again, response := admit(t, update)
+			if !response.Allowed {
+				t.Fatal("Admit() of the same again =", response.Result)
+			}
+			if diff := cmp.Diff(specOf(t, stored), specOf(t, again)); diff != "" {
+				t.Error("the same again changes what is stored (-before, +after):", diff)
+			}
+		})
+	}
+}
+
 // TestAdmissionAnswers holds what a user is told, by the API server's own words for it.
 func TestAdmissionAnswers(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "1.2.3.4")
+	const image = `"image":{"repository":"ghcr.io/acme/chat"}`
 	const inline = `"source":{"type":"inline","inline":{"code":"a"}},"runtime":{"language":"python"}`
 	for _, tc := range []struct {
 		name, spec, refusal, warning string
+		agent                        bool
 	}{{
 		name:    "number that is none",
 		spec:    inline + `,"scaling":{"minReplicas":"one"}`,
@@ -232,10 +271,29 @@ func TestAdmissionAnswers(t *testing.T) {
 	}, {
 		name: "eventing that is off",
 		spec: inline + `,"eventing":{"enabled":false}`,
+	}, {
+		name:    "supervised agent",
+		agent:   true,
+		spec:    image + `,"operationMode":"supervised","approval":{"providers":["slack"],"slack":{"channel":"a"}}`,
+		refusal: "approvals are not part of this release: write agentic; an agent acts by itself, which is operationMode agentic",
+	}, {
+		name:    "API server as a model",
+		agent:   true,
+		spec:    image + `,"ai":{"endpoint":"https://1.2.3.4/v1"}`,
+		refusal: "host 1.2.3.4 is refused, it is the API server: name another",
+	}, {
+		name:    "variable of an agent's own",
+		agent:   true,
+		spec:    image + `,"ai":{"endpoint":"http://ollama.svc","temperature":0.2},"env":[{"name":"TEMPERATURE","value":"1"}]`,
+		warning: "TEMPERATURE is made of spec.ai.temperature too: this one wins: spec.env[0].name",
 	}} {
 		t.Run(tc.name, func(t *testing.T) {
-			raw := `{"apiVersion":"lambda.knative.io/v1alpha1","kind":"LambdaFunction","metadata":{"name":"a"},"spec":{` + tc.spec + `}}`
-			_, response := admit(t, createRequest(t, functionKind, json.RawMessage(raw)))
+			kind := functionKind
+			if tc.agent {
+				kind = agentKind
+			}
+			raw := `{"apiVersion":"lambda.knative.io/v1alpha1","kind":"` + kind.Kind + `","metadata":{"name":"a"},"spec":{` + tc.spec + `}}`
+			_, response := admit(t, createRequest(t, kind, json.RawMessage(raw)))
 			if response.Allowed != (tc.refusal == "") {
 				t.Fatal("Admit() =", response)
 			}
