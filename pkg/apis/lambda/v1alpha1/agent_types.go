@@ -17,6 +17,9 @@ limitations under the License.
 package v1alpha1
 
 import (
+	"net/url"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -92,6 +95,31 @@ type AISpec struct {
 	// or ANTHROPIC_API_KEY. Required for openai and anthropic.
 	// +optional
 	APIKeySecretRef *corev1.SecretKeySelector `json:"apiKeySecretRef,omitempty"`
+}
+
+// asksModel is true for an agent that has a model.
+func (s *AISpec) asksModel() bool {
+	return s != nil && s.Provider != AIProviderNone
+}
+
+// EndpointURL returns the address that clients of the provider's protocol put their paths after, without a / at its end:
+// /api/tags for ollama, /models for openai, /v1/models for anthropic. It is "" where there is no model.
+func (s *AISpec) EndpointURL() string {
+	if !s.asksModel() {
+		return ""
+	}
+	address := strings.TrimRight(endpointURL(s.Endpoint, false), "/")
+	switch {
+	case s.Provider == AIProviderOpenAI && address == "":
+		return DefaultOpenAIEndpoint
+	case s.Provider == AIProviderAnthropic && address == "":
+		return DefaultAnthropicEndpoint
+	case s.Provider == AIProviderOpenAI:
+		if u, err := url.Parse(address); err == nil && u.Path == "" {
+			return address + "/v1"
+		}
+	}
+	return address
 }
 
 // BehaviorSpec says how an agent talks.

@@ -177,8 +177,9 @@ type ScheduleSpec struct {
 	ContentType string `json:"contentType,omitempty"`
 }
 
-// RabbitMQSpec is the RabbitMQ cluster of a Broker. An agent has a Broker of its own. The first function of a namespace that names a cluster or a type of
-// queue decides for the shared Broker; functions that want another say so in their condition EventingReady.
+// RabbitMQSpec is the RabbitMQ cluster of a Broker. An agent has a Broker of its own. The first function of a namespace that
+// names a cluster or a type of queue decides for the shared Broker; functions that want another say so in their condition
+// EventingReady.
 type RabbitMQSpec struct {
 	// clusterName is the name of the RabbitmqCluster. Absent: rabbitmq-cluster of ConfigMap config-eventing.
 	// +optional

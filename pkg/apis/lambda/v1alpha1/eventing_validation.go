@@ -216,7 +216,7 @@ func validateDecimal(text string, most int, field string) *apis.FieldError {
 		return nil
 	}
 	// Programs in other languages do not read hexadecimal digits.
-	if n, err := strconv.ParseFloat(text, 64); err != nil || !(n >= 0 && n <= float64(most)) || strings.ContainsAny(text, "xX") {
+	if n, err := strconv.ParseFloat(text, 64); err != nil || math.IsNaN(n) || n < 0 || n > float64(most) || strings.ContainsAny(text, "xX") {
 		return apis.ErrInvalidValue(shorten(text), field, fmt.Sprintf("write a number from 0 to %d in quotes", most))
 	}
 	return nil

@@ -19,13 +19,11 @@ package v1alpha1
 import (
 	"bytes"
 	"encoding/json"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -141,80 +139,4 @@ func compact(object *runtime.RawExtension) string {
 		return "" // Validation refuses it.
 	}
 	return text.String()
-}
-
-// asksModel is true for an agent that has a model.
-func (s *AISpec) asksModel() bool {
-	return s != nil && s.Provider != AIProviderNone
-}
-
-// EndpointURL returns the address that clients of the provider's protocol put their paths after, without a / at its end:
-// /api/tags for ollama, /models for openai, /v1/models for anthropic. It is "" where there is no model.
-func (s *AISpec) EndpointURL() string {
-	if !s.asksModel() {
-		return ""
-	}
-	address := strings.TrimRight(endpointURL(s.Endpoint, false), "/")
-	switch {
-	case s.Provider == AIProviderOpenAI && address == "":
-		return DefaultOpenAIEndpoint
-	case s.Provider == AIProviderAnthropic && address == "":
-		return DefaultAnthropicEndpoint
-	case s.Provider == AIProviderOpenAI:
-		if u, err := url.Parse(address); err == nil && u.Path == "" {
-			return address + "/v1"
-		}
-	}
-	return address
-}
-
-// ChecksModel is true for an agent that has a model whose endpoint is to be looked after.
-func (la *LambdaAgent) ChecksModel() bool {
-	check := la.Spec.Behavior.HealthCheck
-	return la.Spec.AI.asksModel() && (check == nil || check.Enabled == nil || *check.Enabled)
-}
-
-// HealthCheckInterval returns the time between two looks at the endpoint of the model.
-func (la *LambdaAgent) HealthCheckInterval() time.Duration {
-	if check := la.Spec.Behavior.HealthCheck; check != nil {
-		return durationOr(check.Interval, DefaultHealthCheckInterval)
-	}
-	return DefaultHealthCheckInterval
-}
-
-// ServesMetrics is true for an agent that is measured: all but those that say no.
-func (la *LambdaAgent) ServesMetrics() bool {
-	m := la.metrics()
-	return m.Enabled == nil || *m.Enabled
-}
-
-// WantsServiceMonitor is true for an agent that is measured, by a ServiceMonitor where the cluster has that kind.
-func (la *LambdaAgent) WantsServiceMonitor() bool {
-	m := la.metrics()
-	return la.ServesMetrics() && (m.ServiceMonitor == nil || *m.ServiceMonitor)
-}
-
-// Scraping returns where the agent's metrics are asked for, how often, and how long that may take.
-func (la *LambdaAgent) Scraping() (path string, interval, timeout time.Duration) {
-	m := la.metrics()
-	if path = m.Path; path == "" {
-		path = DefaultMetricsPath
-	}
-	interval = durationOr(m.Interval, DefaultScrapeInterval)
-	return path, interval, durationOr(m.Timeout, min(DefaultScrapeTimeout, interval))
-}
-
-// metrics returns what the user says of metrics, where he says something.
-func (la *LambdaAgent) metrics() AgentMetricsSpec {
-	if o := la.Spec.Observability; o != nil && o.Metrics != nil {
-		return *o.Metrics
-	}
-	return AgentMetricsSpec{}
-}
-
-func durationOr(d *metav1.Duration, otherwise time.Duration) time.Duration {
-	if d == nil {
-		return otherwise
-	}
-	return d.Duration
 }

@@ -17,6 +17,9 @@ limitations under the License.
 package v1alpha1
 
 import (
+	"slices"
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -356,13 +359,56 @@ func (la *LambdaAgent) AllowsNamespace(namespace string) bool {
 }
 
 func (p *PermissionsSpec) allows(namespace string) bool {
-	if p == nil {
-		return false
+	return p != nil && (slices.Contains(p.AllowedTargetNamespaces, namespace) || slices.Contains(p.AllowedTargetNamespaces, anyNamespace))
+}
+
+// ChecksModel is true for an agent that has a model whose endpoint is to be looked after.
+func (la *LambdaAgent) ChecksModel() bool {
+	check := la.Spec.Behavior.HealthCheck
+	return la.Spec.AI.asksModel() && (check == nil || check.Enabled == nil || *check.Enabled)
+}
+
+// HealthCheckInterval returns the time between two looks at the endpoint of the model.
+func (la *LambdaAgent) HealthCheckInterval() time.Duration {
+	if check := la.Spec.Behavior.HealthCheck; check != nil {
+		return durationOr(check.Interval, DefaultHealthCheckInterval)
 	}
-	for _, allowed := range p.AllowedTargetNamespaces {
-		if allowed == namespace || allowed == anyNamespace {
-			return true
-		}
+	return DefaultHealthCheckInterval
+}
+
+// ServesMetrics is true for an agent that is measured: all but those that say no.
+func (la *LambdaAgent) ServesMetrics() bool {
+	m := la.metrics()
+	return m.Enabled == nil || *m.Enabled
+}
+
+// WantsServiceMonitor is true for an agent that is measured, by a ServiceMonitor where the cluster has that kind.
+func (la *LambdaAgent) WantsServiceMonitor() bool {
+	m := la.metrics()
+	return la.ServesMetrics() && (m.ServiceMonitor == nil || *m.ServiceMonitor)
+}
+
+// Scraping returns where the agent's metrics are asked for, how often, and how long that may take.
+func (la *LambdaAgent) Scraping() (path string, interval, timeout time.Duration) {
+	m := la.metrics()
+	if path = m.Path; path == "" {
+		path = DefaultMetricsPath
 	}
-	return false
+	interval = durationOr(m.Interval, DefaultScrapeInterval)
+	return path, interval, durationOr(m.Timeout, min(DefaultScrapeTimeout, interval))
+}
+
+// metrics returns what the user says of metrics, where he says something.
+func (la *LambdaAgent) metrics() AgentMetricsSpec {
+	if o := la.Spec.Observability; o != nil && o.Metrics != nil {
+		return *o.Metrics
+	}
+	return AgentMetricsSpec{}
+}
+
+func durationOr(d *metav1.Duration, otherwise time.Duration) time.Duration {
+	if d == nil {
+		return otherwise
+	}
+	return d.Duration
 }

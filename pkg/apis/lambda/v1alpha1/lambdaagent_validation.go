@@ -228,10 +228,11 @@ func (p *PermissionsSpec) validate() (errs *apis.FieldError) {
 		errs = errs.Also(validateEventType(eventType, apis.CurrentField).ViaFieldIndex("controlEventTypes", i).ViaField("eventControls"))
 	}
 	for i, source := range p.EventControls.AllowedControlSources {
+		err := validateEventSource(source, apis.CurrentField)
 		if source == "" {
-			errs = errs.Also(apis.ErrInvalidArrayValue(source, "allowedControlSources", i).ViaField("eventControls"))
+			err = apis.ErrMissingField(apis.CurrentField)
 		}
-		errs = errs.Also(validateEventSource(source, apis.CurrentField).ViaFieldIndex("allowedControlSources", i).ViaField("eventControls"))
+		errs = errs.Also(err.ViaFieldIndex("allowedControlSources", i).ViaField("eventControls"))
 	}
 	return errs
 }

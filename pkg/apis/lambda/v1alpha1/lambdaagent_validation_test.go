@@ -321,11 +321,10 @@ var agentRefusals = []agentRefusal{{
 		AllowedTargetNamespaces: []string{"a", ""},
 		EventControls:           &EventControlsSpec{ControlEventTypes: []string{"a.*"}, AllowedControlSources: []string{"", "a b", "/a/*"}},
 	}),
-	want: "invalid value: : spec.permissions.eventControls.allowedControlSources[0]\n" +
-		"invalid value: /a/*: spec.permissions.eventControls.allowedControlSources[2]\n" + eventSource + "\n" +
+	want: "invalid value: /a/*: spec.permissions.eventControls.allowedControlSources[2]\n" + eventSource + "\n" +
 		"invalid value: a b: spec.permissions.eventControls.allowedControlSources[1]\n" + eventSource + "\n" +
 		"invalid value: a.*: spec.permissions.eventControls.controlEventTypes[0]\n" + star + "\n" +
-		"missing field(s): spec.permissions.allowedTargetNamespaces[1]",
+		"missing field(s): spec.permissions.allowedTargetNamespaces[1], spec.permissions.eventControls.allowedControlSources[0]",
 }, {
 	name:   "a variable of Knative's",
 	change: func(la *LambdaAgent) { la.Spec.Env = []corev1.EnvVar{{Name: "PORT", Value: "1"}} },
