@@ -55,9 +55,14 @@ func TestInjectedEnv(t *testing.T) {
 			ai.MaxTokens, ai.Temperature, ai.TopP, ai.ContextWindowSize = ptr.Int32(1), "1", "0.5", ptr.Int32(8192)
 		}),
 		want: [][]corev1.EnvVar{{
-			{Name: "OLLAMA_URL", Value: "http://ollama.svc:11434"}, {Name: "OLLAMA_MODEL", Value: "llama3.2:3b"},
-			{Name: "OLLAMA_API_KEY", ValueFrom: fromSecret("a", "b")}, {Name: "FALLBACK_MODEL", Value: "llama3.2:1b"},
-			{Name: "MAX_TOKENS", Value: "1"}, {Name: "TEMPERATURE", Value: "1"}, {Name: "TOP_P", Value: "0.5"}, {Name: "CONTEXT_WINDOW_SIZE", Value: "8192"},
+			{Name: "OLLAMA_URL", Value: "http://ollama.svc:11434"},
+			{Name: "OLLAMA_MODEL", Value: "llama3.2:3b"},
+			{Name: "OLLAMA_API_KEY", ValueFrom: fromSecret("a", "b")},
+			{Name: "FALLBACK_MODEL", Value: "llama3.2:1b"},
+			{Name: "MAX_TOKENS", Value: "1"},
+			{Name: "TEMPERATURE", Value: "1"},
+			{Name: "TOP_P", Value: "0.5"},
+			{Name: "CONTEXT_WINDOW_SIZE", Value: "8192"},
 		}, behavior},
 	}, {
 		name: "OpenAI",
@@ -66,8 +71,10 @@ func TestInjectedEnv(t *testing.T) {
 		},
 		want: [][]corev1.EnvVar{{
 			{Name: "OLLAMA_MODEL", Value: "gpt-4o"},
-			{Name: "OPENAI_BASE_URL", Value: "https://api.openai.com/v1"}, {Name: "OPENAI_API_BASE", Value: "https://api.openai.com/v1"},
-			{Name: "OPENAI_MODEL", Value: "gpt-4o"}, {Name: "OPENAI_API_KEY", ValueFrom: fromSecret("a", "b")},
+			{Name: "OPENAI_BASE_URL", Value: "https://api.openai.com/v1"},
+			{Name: "OPENAI_API_BASE", Value: "https://api.openai.com/v1"},
+			{Name: "OPENAI_MODEL", Value: "gpt-4o"},
+			{Name: "OPENAI_API_KEY", ValueFrom: fromSecret("a", "b")},
 		}, model, behavior},
 	}, {
 		name: "a server that speaks OpenAI's protocol",
@@ -76,7 +83,8 @@ func TestInjectedEnv(t *testing.T) {
 		},
 		want: [][]corev1.EnvVar{{
 			{Name: "OLLAMA_URL", Value: "http://vllm.llm.svc:8000"},
-			{Name: "OPENAI_BASE_URL", Value: "http://vllm.llm.svc:8000/v1"}, {Name: "OPENAI_API_BASE", Value: "http://vllm.llm.svc:8000/v1"},
+			{Name: "OPENAI_BASE_URL", Value: "http://vllm.llm.svc:8000/v1"},
+			{Name: "OPENAI_API_BASE", Value: "http://vllm.llm.svc:8000/v1"},
 			{Name: "OPENAI_API_KEY", ValueFrom: fromSecret("a", "b")},
 		}, model, behavior},
 	}, {
@@ -85,8 +93,10 @@ func TestInjectedEnv(t *testing.T) {
 			la.Spec.AI = &AISpec{Provider: AIProviderAnthropic, Endpoint: "https://llm.example.com/a/", Model: "claude", APIKeySecretRef: secretKey("a", "b")}
 		},
 		want: [][]corev1.EnvVar{{
-			{Name: "OLLAMA_URL", Value: "https://llm.example.com/a/"}, {Name: "OLLAMA_MODEL", Value: "claude"},
-			{Name: "ANTHROPIC_BASE_URL", Value: "https://llm.example.com/a"}, {Name: "ANTHROPIC_MODEL", Value: "claude"},
+			{Name: "OLLAMA_URL", Value: "https://llm.example.com/a/"},
+			{Name: "OLLAMA_MODEL", Value: "claude"},
+			{Name: "ANTHROPIC_BASE_URL", Value: "https://llm.example.com/a"},
+			{Name: "ANTHROPIC_MODEL", Value: "claude"},
 			{Name: "ANTHROPIC_API_KEY", ValueFrom: fromSecret("a", "b")},
 		}, model, behavior},
 	}, {
@@ -100,9 +110,13 @@ func TestInjectedEnv(t *testing.T) {
 			withAgentEventing(AgentEventingSpec{EventSource: "/agents/chat"})(la)
 		},
 		want: [][]corev1.EnvVar{{
-			{Name: "MAX_CONTEXT_MESSAGES", Value: "0"}, {Name: "EMIT_EVENTS", Value: "false"},
-			{Name: "SYSTEM_PROMPT", Value: "It costs $$5, or $$(PRICE).\n"}, {Name: "CONVERSATION_TTL_SECONDS", Value: "3600"},
-			{Name: "MAX_CONCURRENT_CONVERSATIONS", Value: "8"}, {Name: "MEMORY_CONFIG", Value: `{"a":[1,2]}`}, {Name: "EVENT_SOURCE", Value: "/agents/chat"},
+			{Name: "MAX_CONTEXT_MESSAGES", Value: "0"},
+			{Name: "EMIT_EVENTS", Value: "false"},
+			{Name: "SYSTEM_PROMPT", Value: "It costs $$5, or $$(PRICE).\n"},
+			{Name: "CONVERSATION_TTL_SECONDS", Value: "3600"},
+			{Name: "MAX_CONCURRENT_CONVERSATIONS", Value: "8"},
+			{Name: "MEMORY_CONFIG", Value: `{"a":[1,2]}`},
+			{Name: "EVENT_SOURCE", Value: "/agents/chat"},
 		}},
 	}, {
 		name:   "a prompt in a ConfigMap",
