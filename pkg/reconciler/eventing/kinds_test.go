@@ -52,6 +52,8 @@ type watched struct {
 	metadata *metadatafake.FakeMetadataClient
 	changes  chan struct{}
 	objects  chan string
+	// ignored is a kind that nobody follows.
+	ignored eventing.Kind
 }
 
 func watch(t *testing.T, objects ...runtime.Object) *watched {
@@ -65,12 +67,15 @@ func watch(t *testing.T, objects ...runtime.Object) *watched {
 		changes: make(chan struct{}, 10), objects: make(chan string, 10),
 	}
 	handler := func(kind eventing.Kind) cache.ResourceEventHandler {
+		if kind == w.ignored {
+			return nil
+		}
 		return controller.HandleAll(func(object any) { w.objects <- string(kind) + " " + object.(metav1.Object).GetName() })
 	}
 	clients := eventing.Clients{
 		Eventing: w.eventing, Metadata: w.metadata,
 		Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(scheme, map[schema.GroupVersionResource]string{
-			wiring.RabbitMQConfigResource: "RabbitmqBrokerConfigList",
+			wiring.RabbitMQConfigResource: "RabbitmqBrokerConfigList", eventing.ServiceMonitorResource: "ServiceMonitorList",
 		}),
 	}
 	ctx, cancel := context.WithCancel(logtesting.TestContextWithLogger(t))
@@ -144,7 +149,7 @@ func TestWatcher(t *testing.T) {
 	w.want(eventing.Brokers, eventing.Present, 1)
 	w.want(eventing.Triggers, eventing.Absent, 0)
 
-	for _, kind := range []eventing.Kind{eventing.Triggers, eventing.PingSources, eventing.APIServerSources, eventing.RabbitMQConfigs} {
+	for _, kind := range []eventing.Kind{eventing.Triggers, eventing.PingSources, eventing.APIServerSources, eventing.RabbitMQConfigs, eventing.ServiceMonitors} {
 		w.define(kind)
 		w.awaitChange("there are " + string(kind))
 		w.want(kind, eventing.Present, 0)
@@ -168,6 +173,17 @@ func TestWatcher(t *testing.T) {
 	w.define(eventing.Brokers)
 	w.awaitChange("there are Brokers again")
 	w.want(eventing.Brokers, eventing.Present, 1)
+}
+
+// TestWatcherLeavesAlone holds that a kind is not read that nobody follows.
+func TestWatcherLeavesAlone(t *testing.T) {
+	w := watch(t)
+	w.ignored = eventing.Triggers
+	w.define(eventing.Triggers)
+	w.define(eventing.Brokers)
+	w.awaitChange("there are Brokers")
+	w.want(eventing.Brokers, eventing.Present, 0)
+	w.want(eventing.Triggers, eventing.Absent, 0)
 }
 
 // TestWatcherWaitsForObjects holds that a kind is not taken for empty whose objects cannot be read.

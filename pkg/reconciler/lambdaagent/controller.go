@@ -23,13 +23,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
-	eventingclient "knative.dev/eventing/pkg/client/injection/client"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
 	k8sserviceinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/service/filtered"
-	accountinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/serviceaccount/filtered"
-	roleinformer "knative.dev/pkg/client/injection/kube/informers/rbac/v1/role/filtered"
-	bindinginformer "knative.dev/pkg/client/injection/kube/informers/rbac/v1/rolebinding/filtered"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
 	"knative.dev/pkg/injection/clients/dynamicclient"
@@ -46,7 +42,6 @@ import (
 	lambdalisters "github.com/knative-lambda/knative-lambda-operator/pkg/client/listers/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
-	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing/metadataclient"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdaagent/resources"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdaagent/resources/names"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"
@@ -55,16 +50,13 @@ import (
 // workers is how many agents are looked at at once.
 const workers = 10
 
-// managed selects what the controllers made.
-var managed = labels.Set{lambda.ManagedByLabelKey: lambda.ManagedByLabelValue}.String()
-
 // isChild is true for what an agent is the controller of.
 var isChild = controller.FilterController(&v1alpha1.LambdaAgent{})
 
-// NewController returns the controller of LambdaAgents. The context needs the filtered informers' selector of what is
-// labelled as managed for Kubernetes' own kinds and Knative Services.
+// NewController returns the controller of LambdaAgents. The context needs the filtered informers' selector
+// lambda.ManagedSelector for Kubernetes' own kinds and Knative Services.
 func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl {
-	return newController(ctx, cmw, watchKinds)
+	return newController(ctx, cmw, eventing.WatchKinds)
 }
 
 // newController is NewController with what finds out which kinds the cluster has.
@@ -72,8 +64,8 @@ func newController(
 	ctx context.Context, cmw configmap.Watcher,
 	watch func(context.Context, func(eventing.Kind) cache.ResourceEventHandler, func()) eventing.Kinds,
 ) *controller.Impl {
-	agentInformer, serviceInformer := lambdaagentinformer.Get(ctx), serviceinformer.Get(ctx, managed)
-	podInformer, k8sServiceInformer := podinformer.Get(ctx, managed), k8sserviceinformer.Get(ctx, managed)
+	agentInformer, serviceInformer := lambdaagentinformer.Get(ctx), serviceinformer.Get(ctx, lambda.ManagedSelector)
+	podInformer, k8sServiceInformer := podinformer.Get(ctx, lambda.ManagedSelector), k8sserviceinformer.Get(ctx, lambda.ManagedSelector)
 
 	r := &Reconciler{
 		kube:        kubeclient.Get(ctx),
@@ -83,7 +75,7 @@ func newController(
 		serving: &serving.Reconciler{
 			Client: servingclient.Get(ctx), Services: serviceInformer.Lister(), Pods: podInformer.Lister(), Clock: clock.RealClock{},
 		},
-		eventing: newEventing(ctx),
+		eventing: eventing.NewReconciler(ctx),
 		clock:    clock.RealClock{},
 	}
 	impl := lambdaagentreconciler.NewImpl(ctx, r, func(impl *controller.Impl) controller.Options {
@@ -120,29 +112,6 @@ func newController(
 		}
 	}, func() { impl.GlobalResync(agentInformer.Informer()) })
 	return impl
-}
-
-// newEventing returns what wires agents, but for the kinds that the cluster has.
-func newEventing(ctx context.Context) *eventing.Reconciler {
-	return &eventing.Reconciler{
-		Eventing:        eventingclient.Get(ctx),
-		Dynamic:         dynamicclient.Get(ctx),
-		Kube:            kubeclient.Get(ctx),
-		ServiceAccounts: accountinformer.Get(ctx, managed).Informer().GetIndexer(),
-		Roles:           roleinformer.Get(ctx, managed).Informer().GetIndexer(),
-		RoleBindings:    bindinginformer.Get(ctx, managed).Informer().GetIndexer(),
-		Clock:           clock.RealClock{},
-	}
-}
-
-// watchKinds follows the kinds that the cluster has of those that agents are wired and measured with.
-func watchKinds(ctx context.Context, handler func(eventing.Kind) cache.ResourceEventHandler, changed func()) eventing.Kinds {
-	clients := eventing.Clients{Eventing: eventingclient.Get(ctx), Dynamic: dynamicclient.Get(ctx), Metadata: metadataclient.Get(ctx)}
-	watcher, err := eventing.Watch(ctx, clients, managed, handler, changed)
-	if err != nil {
-		logging.FromContext(ctx).Panicw("Failed to watch the kinds that agents are wired with", "error", err)
-	}
-	return watcher
 }
 
 // observe has reconciles of agents counted, measured and traced.

@@ -42,6 +42,7 @@ import (
 	_ "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered/fake"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdaclient "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/client"
 	_ "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/informers/lambda/v1alpha1/lambdaagent/fake"
@@ -72,7 +73,7 @@ func TestForgetModel(t *testing.T) {
 // TestNewController holds that each thing an agent is made of wakes the controller, and nothing else does.
 func TestNewController(t *testing.T) {
 	ctx, cancel, informers := rtesting.SetupFakeContextWithCancel(t, func(ctx context.Context) context.Context {
-		return servingfactory.WithSelectors(kubefactory.WithSelectors(ctx, managed), managed)
+		return servingfactory.WithSelectors(kubefactory.WithSelectors(ctx, lambda.ManagedSelector), lambda.ManagedSelector)
 	})
 	configMaps := &configmap.ManualWatcher{Namespace: "knative-lambda"}
 	var (

@@ -45,7 +45,7 @@ func (r *Reconciler) reconcileEventing(ctx context.Context, la *v1alpha1.LambdaA
 		trouble = disabled
 	}
 	state, err := r.eventing.Reconcile(ctx, la, wanted)
-	if state.Unseen() && seenBefore(la) {
+	if state.Unseen() && eventing.SeenBefore(la) {
 		// A controller that has just started leaves what the one before it found.
 		return err
 	}
@@ -60,11 +60,6 @@ func (r *Reconciler) reconcileEventing(ctx context.Context, la *v1alpha1.LambdaA
 	}
 	markEventing(la, worse(state.Trouble, trouble))
 	return err
-}
-
-// seenBefore is true for an agent that was reconciled with its present spec.
-func seenBefore(la *v1alpha1.LambdaAgent) bool {
-	return la.Status.ObservedGeneration == la.Generation && la.Status.GetCondition(v1alpha1.ConditionEventingReady) != nil
 }
 
 // worse returns the trouble that somebody has to do something about; of two alike the first.

@@ -370,7 +370,7 @@ func permissionRows() rtesting.TableTest {
 			"set it to false, or remove what needs it from spec.eventing."
 		byTrigger = "The agent gets no Triggers, and so no events: spec.permissions.disableTriggerCreation disables it: " +
 			"set it to false, or remove what needs it from spec.eventing."
-		byEvent = "The agent gets no Triggers, and so no events: an event from /guard has disabled it: " +
+		byEvent = `The agent gets no Triggers, and so no events: an event from "/guard" has disabled it: ` +
 			"enable it by another event, or wait until that expires."
 	)
 	onlyA := subscribed("a")

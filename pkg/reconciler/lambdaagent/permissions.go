@@ -17,6 +17,7 @@ limitations under the License.
 package lambdaagent
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -68,7 +69,7 @@ func mayNot(la *v1alpha1.LambdaAgent, c v1alpha1.Capability) bool {
 func disabledBy(la *v1alpha1.LambdaAgent, c v1alpha1.Capability, field string) string {
 	for _, d := range la.Status.PermissionStatus.DisabledByEvent {
 		if d.Capability == c {
-			return "an event from " + d.DisabledBy + " has disabled it: enable it by another event, or wait until that expires."
+			return fmt.Sprintf("an event from %q has disabled it: enable it by another event, or wait until that expires.", d.DisabledBy)
 		}
 	}
 	return "spec.permissions." + field + " disables it: set it to false, or remove what needs it from spec.eventing."

@@ -23,7 +23,6 @@ import (
 	taskruninformer "github.com/tektoncd/pipeline/pkg/client/injection/informers/pipeline/v1/taskrun/filtered"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
-	eventingclient "knative.dev/eventing/pkg/client/injection/client"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 	configmapinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/configmap/filtered"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
@@ -32,7 +31,6 @@ import (
 	bindinginformer "knative.dev/pkg/client/injection/kube/informers/rbac/v1/rolebinding/filtered"
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
-	"knative.dev/pkg/injection/clients/dynamicclient"
 	"knative.dev/pkg/logging"
 	servingclient "knative.dev/serving/pkg/client/injection/client"
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered"
@@ -57,7 +55,7 @@ var isChild = controller.FilterController(&v1alpha1.LambdaFunction{})
 // NewController returns the controller of LambdaFunctions. The context needs the filtered informers' selector
 // resources.ManagedSelector for Kubernetes' own kinds, TaskRuns and Knative Services.
 func NewController(ctx context.Context, cmw configmap.Watcher) *controller.Impl {
-	return newController(ctx, cmw, watchKinds)
+	return newController(ctx, cmw, eventing.WatchKinds)
 }
 
 // newController has the kinds of Knative Eventing watched by watch, which is told what their objects wake, and what is
@@ -70,7 +68,7 @@ func newController(ctx context.Context, cmw configmap.Watcher,
 	podInformer := podinformer.Get(ctx, resources.ManagedSelector)
 	taskRunInformer := taskruninformer.Get(ctx, resources.ManagedSelector)
 	serviceInformer := serviceinformer.Get(ctx, resources.ManagedSelector)
-	wiring := newEventing(ctx)
+	wiring := eventing.NewReconciler(ctx)
 
 	r := &Reconciler{
 		kube:            kubeclient.Get(ctx),
@@ -121,17 +119,4 @@ func newController(ctx context.Context, cmw configmap.Watcher,
 	}, func() { impl.GlobalResync(functionInformer.Informer()) })
 	observe(ctx, cmw, impl, wiring.Kinds)
 	return impl
-}
-
-// newEventing returns what wires functions, but for the kinds that the cluster has.
-func newEventing(ctx context.Context) *eventing.Reconciler {
-	return &eventing.Reconciler{
-		Eventing:        eventingclient.Get(ctx),
-		Dynamic:         dynamicclient.Get(ctx),
-		Kube:            kubeclient.Get(ctx),
-		ServiceAccounts: accountinformer.Get(ctx, resources.ManagedSelector).Informer().GetIndexer(),
-		Roles:           roleinformer.Get(ctx, resources.ManagedSelector).Informer().GetIndexer(),
-		RoleBindings:    bindinginformer.Get(ctx, resources.ManagedSelector).Informer().GetIndexer(),
-		Clock:           clock.RealClock{},
-	}
 }

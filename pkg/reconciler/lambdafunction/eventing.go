@@ -21,24 +21,19 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/tools/cache"
-	eventingclient "knative.dev/eventing/pkg/client/injection/client"
-	"knative.dev/pkg/injection/clients/dynamicclient"
 	"knative.dev/pkg/kmeta"
-	"knative.dev/pkg/logging"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdalisters "github.com/knative-lambda/knative-lambda-operator/pkg/client/listers/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
-	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing/metadataclient"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 )
 
 // reconcileEventing wires the function to Knative Eventing.
 func (r *Reconciler) reconcileEventing(ctx context.Context, fn *v1alpha1.LambdaFunction) error {
 	state, err := r.eventing.Reconcile(ctx, fn, resources.MakeWiring(fn, config.FromContextOrDefaults(ctx).Eventing))
-	if state.Unseen() && seenBefore(fn) {
+	if state.Unseen() && eventing.SeenBefore(fn) {
 		// A controller that has just started leaves what the one before it found.
 		return err
 	}
@@ -57,11 +52,6 @@ func (r *Reconciler) reconcileEventing(ctx context.Context, fn *v1alpha1.LambdaF
 	return err
 }
 
-// seenBefore is true for a function that was reconciled with its present spec.
-func seenBefore(fn *v1alpha1.LambdaFunction) bool {
-	return fn.Status.ObservedGeneration == fn.Generation && fn.Status.GetCondition(v1alpha1.ConditionEventingReady) != nil
-}
-
 func markTrouble(fn *v1alpha1.LambdaFunction, trouble *eventing.Trouble) {
 	asked, status, reason, message := fn.EventingAsked(), trouble.Status, trouble.Reason, trouble.Message
 	switch {
@@ -73,16 +63,6 @@ func markTrouble(fn *v1alpha1.LambdaFunction, trouble *eventing.Trouble) {
 		status, message = corev1.ConditionTrue, "Knative Eventing is not installed: the function gets no events."
 	}
 	fn.Status.MarkEventing(asked, status, reason, message)
-}
-
-// watchKinds follows the kinds of Knative Eventing that the cluster has.
-func watchKinds(ctx context.Context, handler func(eventing.Kind) cache.ResourceEventHandler, changed func()) eventing.Kinds {
-	clients := eventing.Clients{Eventing: eventingclient.Get(ctx), Dynamic: dynamicclient.Get(ctx), Metadata: metadataclient.Get(ctx)}
-	watcher, err := eventing.Watch(ctx, clients, resources.ManagedSelector, handler, changed)
-	if err != nil {
-		logging.FromContext(ctx).Panicw("Failed to watch the kinds of Knative Eventing", "error", err)
-	}
-	return watcher
 }
 
 // enqueueUsers has the functions reconciled that may use something that is shared in its namespace.

@@ -20,8 +20,6 @@ package resources
 import (
 	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"knative.dev/pkg/kmeta"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
@@ -44,13 +42,7 @@ func AgentLabels(la *v1alpha1.LambdaAgent) map[string]string {
 
 // MakeService makes the Knative Service that serves the agent.
 func MakeService(la *v1alpha1.LambdaAgent, cfg *config.Config) *servingv1.Service {
-	service := &servingv1.Service{
-		ObjectMeta: metav1.ObjectMeta{
-			Name:            names.Service(la),
-			Namespace:       la.Namespace,
-			OwnerReferences: []metav1.OwnerReference{*kmeta.NewControllerRef(la)},
-		},
-	}
+	service := revision.NewService(la, names.Service(la))
 	ApplyService(service, la, cfg)
 	return service
 }

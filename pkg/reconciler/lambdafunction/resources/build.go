@@ -37,9 +37,8 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
 )
 
-// ManagedSelector selects what the controllers made: informers of TaskRuns, ConfigMaps and Knative Services are
-// limited to it, so that the controller keeps nothing in memory that is not its own.
-var ManagedSelector = labels.Set{lambda.ManagedByLabelKey: lambda.ManagedByLabelValue}.String()
+// ManagedSelector selects what the controllers made.
+const ManagedSelector = lambda.ManagedSelector
 
 const (
 	planFile = "plan.json"

@@ -21,7 +21,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/kmeta"
 	"knative.dev/pkg/observability/tracing"
 	"knative.dev/pkg/ptr"
@@ -45,13 +44,7 @@ func appOf(fn *v1alpha1.LambdaFunction) string { return kmeta.ChildName("lambda-
 
 // MakeService makes the Knative Service that serves the image.
 func MakeService(fn *v1alpha1.LambdaFunction, image string, cfg *config.Config) *servingv1.Service {
-	service := &servingv1.Service{
-		ObjectMeta: metav1.ObjectMeta{
-			Name:            names.Service(fn),
-			Namespace:       fn.Namespace,
-			OwnerReferences: []metav1.OwnerReference{*kmeta.NewControllerRef(fn)},
-		},
-	}
+	service := revision.NewService(fn, names.Service(fn))
 	ApplyService(service, fn, image, cfg)
 	return service
 }

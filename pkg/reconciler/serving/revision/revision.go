@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package revision makes the parts of a Knative Service's Revision template that functions and agents have both. It is pure:
+// Package revision makes the parts of a Knative Service, and of its Revision template, that functions and agents have both. It is pure:
 // no client, no clock.
 package revision
 
@@ -26,12 +26,21 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/kmeta"
 	"knative.dev/pkg/ptr"
 	"knative.dev/serving/pkg/apis/autoscaling"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
+
+// NewService returns a Knative Service of the owner, of which nothing is said yet.
+func NewService(owner kmeta.OwnerRefable, name string) *servingv1.Service {
+	return &servingv1.Service{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Namespace: owner.GetObjectMeta().GetNamespace(), OwnerReferences: []metav1.OwnerReference{*kmeta.NewControllerRef(owner)},
+	}}
+}
 
 // ApplyScaling sets how many instances may serve, and how busy each one may be. The spec has its defaults.
 func ApplyScaling(template *servingv1.RevisionTemplateSpec, scaling *v1alpha1.ScalingSpec) {

@@ -19,3 +19,7 @@ package lambda
 // AgentLabelKey is on every child of a LambdaAgent (Knative Service and its Pods, Triggers, Service and ServiceMonitor); the
 // value is the agent's name.
 const AgentLabelKey = GroupName + "/agent"
+
+// ManagedSelector selects what the controllers made: informers are limited to it, so that the controllers keep nothing in
+// memory that is not their own.
+const ManagedSelector = ManagedByLabelKey + "=" + ManagedByLabelValue
