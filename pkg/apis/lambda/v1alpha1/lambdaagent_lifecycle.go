@@ -62,6 +62,8 @@ const (
 	ReasonEndpointFailed = "EndpointFailed"
 	// ReasonAPIKeyMissing : there is no such Secret, or it has no such key.
 	ReasonAPIKeyMissing = "APIKeyMissing"
+	// ReasonAPIKeyUnreadable : the endpoint asks for an API key that the operator may not read. AIReady is Unknown.
+	ReasonAPIKeyUnreadable = "APIKeyUnreadable"
 	// ReasonAPIKeyRejected : the endpoint of the model does not take the API key.
 	ReasonAPIKeyRejected = "APIKeyRejected"
 	// ReasonMonitoringDisabled : the agent does not want to be measured. MonitoringReady is True.
