@@ -19,11 +19,8 @@ package deadletter
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -101,26 +98,11 @@ func sameURL(a, b string) bool {
 	return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/")
 }
 
-// The whole of the address space: what a cluster gives its Services may be private, and is not loopback for that.
-var anywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
-
-// newTransport makes connections for redrives. A Service may be an alias of any name: so the guard refuses this process,
-// its node, the metadata of the cloud and the API server, whatever a name leads to.
-func newTransport(apiServers []netip.Prefix) *http.Transport {
-	transport := netguard.New(netguard.Policy{Allowed: anywhere, Denied: apiServers}).Transport(nil)
+// newTransport makes connections for redrives.
+func newTransport() *http.Transport {
+	transport := netguard.New(netguard.Inside()).Transport(nil)
 	transport.ResponseHeaderTimeout = 0 // functions take the time that they may take
 	transport.MaxIdleConnsPerHost = redriveConcurrency
 	transport.IdleConnTimeout = 30 * time.Second
 	return transport
-}
-
-// apiServers are the addresses of the API server that the pod was told.
-func apiServers() []netip.Prefix {
-	host := os.Getenv("KUBERNETES_SERVICE_HOST")
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	if err != nil || net.ParseIP(host) == nil {
-		return nil
-	}
-	addr = addr.Unmap()
-	return []netip.Prefix{netip.PrefixFrom(addr, addr.BitLen())}
 }

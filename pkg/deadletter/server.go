@@ -67,7 +67,7 @@ type Server struct {
 func NewServer(o Options) *Server {
 	transport := o.Transport
 	if transport == nil {
-		transport = newTransport(apiServers())
+		transport = newTransport()
 	}
 	return &Server{
 		store:    o.Store,

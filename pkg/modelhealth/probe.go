@@ -160,9 +160,9 @@ func (c *Checker) get(ctx context.Context, e *endpoint, address string, key []by
 
 // unreachable says why there is no answer. The error itself may have more than everybody should know.
 func unreachable(e *endpoint, err error) *finding {
-	var refused *netguard.RefusedError
+	refused, isRefused := netguard.Refused(err)
 	switch {
-	case errors.As(err, &refused):
+	case isRefused:
 		return found(v1alpha1.ReasonEndpointForbidden, "Health checks do not go to %s: %s.", harmless(refused.Host), refused.Why)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return found(v1alpha1.ReasonEndpointTimeout, "%s does not answer within %v.", harmless(e.url), probeTimeout)
