@@ -59,7 +59,7 @@ type KeyRef struct{ Namespace, Name, Key string }
 // Target is a model at an endpoint.
 type Target struct {
 	Provider v1alpha1.AIProvider
-	// URL is what AISpec.EndpointURL returns, Path where the user has it checked in place of the list of models.
+	// URL is what AISpec.EndpointURL returns. Path is asked for at its host in place of the list of models; "" is none.
 	URL, Path string
 	// Model is looked for, and Fallback where it is not there; "" is none.
 	Model, Fallback string

@@ -201,7 +201,9 @@ func TestHealth(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, http.DefaultTransport)
 			w.serve(tc.handler)
-			tc.target.URL, tc.target.Interval = w.url, time.Minute
+			if tc.target.URL, tc.target.Interval = w.url, time.Minute; tc.target.Path != "" {
+				tc.target.URL += "/v1"
+			}
 			w.checker.Set(who("a"), tc.target)
 			h := w.await("a")
 			if h.Status != tc.status || h.Reason != tc.reason || h.ActiveModel != tc.active || !h.Checked.Equal(w.clock.Now()) {

@@ -88,7 +88,7 @@ func (c *Checker) askByKey(ctx context.Context, e *endpoint) *finding {
 // ask gets the list of models, or only the answer at a path of the user's.
 func (c *Checker) ask(ctx context.Context, e *endpoint, key []byte) *finding {
 	if e.path != "" {
-		_, failed := c.get(ctx, e, e.url+e.path, key)
+		_, failed := c.get(ctx, e, host(e.url)+e.path, key)
 		if failed != nil {
 			return failed
 		}
@@ -112,6 +112,14 @@ func (c *Checker) ask(ctx context.Context, e *endpoint, key []byte) *finding {
 		address = e.url + listPath[e.provider] + "?after_id=" + url.QueryEscape(page.next)
 	}
 	return &finding{list: all}
+}
+
+// host is an address without its path.
+func host(address string) string {
+	if u, err := url.Parse(address); err == nil {
+		return u.Scheme + "://" + u.Host
+	}
+	return address
 }
 
 // listPath is where the providers' APIs list models, after what AISpec.EndpointURL returns.

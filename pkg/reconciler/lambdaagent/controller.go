@@ -85,6 +85,7 @@ func newController(
 		return controller.Options{ConfigStore: store, Concurrency: workers}
 	})
 	r.enqueueAfter = impl.EnqueueAfter
+	r.models = newModelHealth(ctx, impl.EnqueueKey)
 	observe(ctx, impl, agentInformer.Lister())
 
 	agentInformer.Informer().AddEventHandler(controller.HandleAll(impl.Enqueue))
@@ -134,7 +135,7 @@ func observe(ctx context.Context, impl *controller.Impl, agents lambdalisters.La
 
 // forgetModel ends what is done for the model of an agent that is gone.
 func (r *Reconciler) forgetModel(object any) {
-	if la, err := kmeta.DeletionHandlingAccessor(object); err == nil && r.models != nil {
+	if la, err := kmeta.DeletionHandlingAccessor(object); err == nil {
 		r.models.Forget(types.NamespacedName{Namespace: la.GetNamespace(), Name: la.GetName()})
 	}
 }

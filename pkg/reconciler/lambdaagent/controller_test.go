@@ -67,7 +67,10 @@ func TestForgetModel(t *testing.T) {
 	if want := (types.NamespacedName{Namespace: "default", Name: "chat"}); len(f.forgotten) != 1 || f.forgotten[0] != want {
 		t.Errorf("forgotten are %v, want %v", f.forgotten, want)
 	}
-	(&Reconciler{}).forgetModel(agent()) // of which nobody knows
+	r.forgetModel("nonsense")
+	if len(f.forgotten) != 1 {
+		t.Errorf("forgotten are %v", f.forgotten)
+	}
 }
 
 // TestNewController holds that each thing an agent is made of wakes the controller, and nothing else does.

@@ -60,8 +60,8 @@ type Reconciler struct {
 	serving  *serving.Reconciler
 	eventing *eventing.Reconciler
 
-	// models looks after the endpoints of models. Nil where nobody does.
-	models ModelHealth
+	// models looks after the endpoints of models.
+	models modelHealth
 
 	clock clock.PassiveClock
 	// enqueueAfter has the agent reconciled again after a while.

@@ -46,6 +46,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	fakelambdaclient "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/client/fake"
 	lambdaagentreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdaagent"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/modelhealth"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdaagent/resources"
 	knativeserving "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"
@@ -89,7 +90,10 @@ func (clusterConfig) ToContext(ctx context.Context) context.Context {
 func newReconciler(ctx context.Context, listers *Listers, _ configmap.Watcher) controller.Reconciler {
 	clock := testclock.NewFakePassiveClock(now)
 	presence, _ := ctx.Value(kindsKey{}).(map[eventing.Kind]eventing.Presence)
-	models, _ := ctx.Value(modelsKey{}).(ModelHealth)
+	looked, ok := ctx.Value(modelsKey{}).(*models)
+	if !ok {
+		looked = &models{}
+	}
 	r := &Reconciler{
 		kube: fakekubeclient.Get(ctx), dynamic: fakedynamicclient.Get(ctx), agentLister: listers.LambdaAgentLister(), services: listers.KubeServices(),
 		serving: &knativeserving.Reconciler{
@@ -101,7 +105,7 @@ func newReconciler(ctx context.Context, listers *Listers, _ configmap.Watcher) c
 			ServiceAccounts: listers.ServiceAccounts(), Roles: listers.Roles(), RoleBindings: listers.RoleBindings(),
 			Clock: clock,
 		},
-		models: models, clock: clock, enqueueAfter: func(any, time.Duration) {},
+		models: looked, clock: clock, enqueueAfter: func(any, time.Duration) {},
 	}
 	return lambdaagentreconciler.NewReconciler(ctx, logging.FromContext(ctx), fakelambdaclient.Get(ctx),
 		listers.LambdaAgentLister(), controller.GetEventRecorder(ctx), r, controller.Options{ConfigStore: clusterConfig{}})
@@ -352,13 +356,14 @@ func TestReconcile(t *testing.T) {
 
 // models knows what was found of the models of all agents.
 type models struct {
-	health Health
+	health modelhealth.Health
 	known  bool
+	set    modelhealth.Target
 }
 
-func (*models) Set(*v1alpha1.LambdaAgent)                  {}
-func (*models) Forget(types.NamespacedName)                {}
-func (m *models) Get(*v1alpha1.LambdaAgent) (Health, bool) { return m.health, m.known }
+func (m *models) Set(_ types.NamespacedName, target modelhealth.Target) { m.set = target }
+func (*models) Forget(types.NamespacedName)                             {}
+func (m *models) Get(types.NamespacedName) (modelhealth.Health, bool)   { return m.health, m.known }
 
 // modelRows are about the model.
 func modelRows() rtesting.TableTest {
@@ -385,8 +390,6 @@ func modelRows() rtesting.TableTest {
 		change AgentOption
 		want   AgentOption
 	}{{
-		name: "nobody looks", change: ollama, want: status(corev1.ConditionUnknown, v1alpha1.ReasonHealthCheckPending, none, asked),
-	}, {
 		name: "nobody has looked yet", ctx: health(&models{}), change: ollama,
 		want: status(corev1.ConditionUnknown, v1alpha1.ReasonHealthCheckPending, none, asked),
 	}, {
@@ -403,13 +406,13 @@ func modelRows() rtesting.TableTest {
 		want: status(corev1.ConditionTrue, v1alpha1.ReasonNoModel, "The agent has no model.", v1alpha1.AIStatus{Provider: v1alpha1.AIProviderNone}),
 	}, {
 		name: "the model is there", change: ollama,
-		ctx: health(&models{known: true, health: Health{Status: corev1.ConditionTrue, ActiveModel: "llama3.2:3b", Checked: now, Latency: time.Second}}),
+		ctx: health(&models{known: true, health: modelhealth.Health{Status: corev1.ConditionTrue, ActiveModel: "llama3.2:3b", Checked: now, Latency: time.Second}}),
 		want: status(corev1.ConditionTrue, "", "", with(func(ai *v1alpha1.AIStatus) {
 			ai.ModelAvailable, ai.ActiveModel, ai.LastHealthCheck, ai.Latency = true, "llama3.2:3b", &metav1.Time{Time: now}, &metav1.Duration{Duration: time.Second}
 		})),
 	}, {
 		name: "the model is not there", change: ollama,
-		ctx: health(&models{known: true, health: Health{
+		ctx: health(&models{known: true, health: modelhealth.Health{
 			Status: corev1.ConditionFalse, Reason: v1alpha1.ReasonModelNotFound, Message: "no such model", Checked: now, Failures: 3,
 		}}),
 		want: status(corev1.ConditionFalse, v1alpha1.ReasonModelNotFound, "no such model", with(func(ai *v1alpha1.AIStatus) {
@@ -425,4 +428,21 @@ func modelRows() rtesting.TableTest {
 		})
 	}
 	return rows
+}
+
+// What is looked after is what the spec says.
+func TestTargetOf(t *testing.T) {
+	la := agent(WithAI(v1alpha1.AISpec{
+		Provider: v1alpha1.AIProviderOpenAI, Endpoint: "http://models:8000", Model: "a", FallbackModel: "b",
+		APIKeySecretRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "keys"}, Key: "k"},
+	}), func(la *v1alpha1.LambdaAgent) {
+		la.Spec.Behavior.HealthCheck = &v1alpha1.HealthCheckSpec{Path: "/healthz", Interval: &metav1.Duration{Duration: time.Hour}}
+	})
+	want := modelhealth.Target{
+		Provider: v1alpha1.AIProviderOpenAI, URL: "http://models:8000/v1", Path: "/healthz", Model: "a", Fallback: "b", Interval: time.Hour,
+		Key: modelhealth.KeyRef{Namespace: "default", Name: "keys", Key: "k"},
+	}
+	if got := targetOf(la); got != want {
+		t.Errorf("targetOf() = %+v, want %+v", got, want)
+	}
 }

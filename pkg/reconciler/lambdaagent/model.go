@@ -17,39 +17,48 @@ limitations under the License.
 package lambdaagent
 
 import (
-	"time"
+	"context"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	kubeclient "knative.dev/pkg/client/injection/kube/client"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/modelhealth"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/source/netguard"
 )
 
-// ModelHealth looks after the endpoints of agents' models, and has an agent reconciled when it finds something else. It wakes
-// no agent.
-type ModelHealth interface {
-	// Set has the endpoint of the agent's model looked after from now on, as the agent's spec says. Of an agent that is looked
-	// after already it takes over what has changed.
-	Set(la *v1alpha1.LambdaAgent)
-	// Get returns what was last found by the agent's present spec, or false where nobody has looked yet.
-	Get(la *v1alpha1.LambdaAgent) (Health, bool)
-	// Forget ends it.
+// modelHealth looks after the endpoints of agents' models, and has an agent reconciled when it finds something else: a
+// modelhealth.Checker.
+type modelHealth interface {
+	Set(agent types.NamespacedName, target modelhealth.Target)
+	Get(agent types.NamespacedName) (modelhealth.Health, bool)
 	Forget(agent types.NamespacedName)
 }
 
-// Health is what a health check of a model's endpoint has found.
-type Health struct {
-	// Status, Reason and Message are those of condition AIReady.
-	Status          corev1.ConditionStatus
-	Reason, Message string
-	// ActiveModel is the model that answers. "" is none.
-	ActiveModel string
-	// Checked is when the endpoint was asked, and Latency how long it took to answer; 0 where it did not.
-	Checked time.Time
-	Latency time.Duration
-	// Failures is the number of checks since the last one that found a model.
-	Failures int32
+// newModelHealth looks after endpoints until ctx ends. changed has an agent reconciled.
+func newModelHealth(ctx context.Context, changed func(types.NamespacedName)) modelHealth {
+	return modelhealth.New(ctx, modelhealth.Options{
+		Transport: netguard.New(netguard.Inside()).Transport(nil), Keys: modelhealth.SecretKeys(kubeclient.Get(ctx)),
+		Changed: changed, Clock: clock.RealClock{},
+	})
+}
+
+// targetOf is the agent's model, and where it is.
+func targetOf(la *v1alpha1.LambdaAgent) modelhealth.Target {
+	ai := la.Spec.AI
+	target := modelhealth.Target{
+		Provider: ai.Provider, URL: ai.EndpointURL(), Model: ai.Model, Fallback: ai.FallbackModel, Interval: la.HealthCheckInterval(),
+	}
+	if check := la.Spec.Behavior.HealthCheck; check != nil {
+		target.Path = check.Path
+	}
+	if key := ai.APIKeySecretRef; key != nil {
+		target.Key = modelhealth.KeyRef{Namespace: la.Namespace, Name: key.Name, Key: key.Key}
+	}
+	return target
 }
 
 // reconcileModel says what is known of the agent's model.
@@ -60,10 +69,9 @@ func (r *Reconciler) reconcileModel(la *v1alpha1.LambdaAgent) {
 	} else {
 		la.Status.AIStatus = &v1alpha1.AIStatus{Provider: ai.Provider, Endpoint: ai.EndpointURL()}
 	}
+	agent := types.NamespacedName{Namespace: la.Namespace, Name: la.Name}
 	if !la.ChecksModel() {
-		if r.models != nil {
-			r.models.Forget(types.NamespacedName{Namespace: la.Namespace, Name: la.Name})
-		}
+		r.models.Forget(agent)
 		if ai == nil || ai.Provider == v1alpha1.AIProviderNone {
 			la.Status.MarkAI(corev1.ConditionTrue, v1alpha1.ReasonNoModel, "The agent has no model.")
 			return
@@ -72,17 +80,15 @@ func (r *Reconciler) reconcileModel(la *v1alpha1.LambdaAgent) {
 			"Nobody looks after the endpoint of the model: spec.behavior.healthCheck.enabled is false.")
 		return
 	}
-	if r.models != nil {
-		r.models.Set(la)
-		if health, ok := r.models.Get(la); ok {
-			markHealth(&la.Status, health)
-			return
-		}
+	r.models.Set(agent, targetOf(la))
+	if health, ok := r.models.Get(agent); ok {
+		markHealth(&la.Status, health)
+		return
 	}
 	la.Status.MarkAI(corev1.ConditionUnknown, v1alpha1.ReasonHealthCheckPending, "Nobody has looked at the endpoint of the model yet.")
 }
 
-func markHealth(status *v1alpha1.LambdaAgentStatus, health Health) {
+func markHealth(status *v1alpha1.LambdaAgentStatus, health modelhealth.Health) {
 	ai := status.AIStatus
 	ai.ModelAvailable, ai.ActiveModel = health.Status == corev1.ConditionTrue, health.ActiveModel
 	ai.LastHealthCheck = &metav1.Time{Time: health.Checked}

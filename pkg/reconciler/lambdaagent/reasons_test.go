@@ -33,7 +33,7 @@ const lifecycle = "../../apis/lambda/v1alpha1/lambdaagent_lifecycle.go"
 // ofHealth are the reasons that whoever looks after models gives: here they are passed on.
 var ofHealth = []string{
 	v1alpha1.ReasonFallbackActive, v1alpha1.ReasonEndpointUnreachable, v1alpha1.ReasonEndpointForbidden, v1alpha1.ReasonEndpointTimeout,
-	v1alpha1.ReasonEndpointFailed, v1alpha1.ReasonAPIKeyMissing, v1alpha1.ReasonAPIKeyRejected,
+	v1alpha1.ReasonEndpointFailed, v1alpha1.ReasonAPIKeyMissing, v1alpha1.ReasonAPIKeyUnreadable, v1alpha1.ReasonAPIKeyRejected,
 }
 
 // TestEveryReasonIsProduced holds that no reason of the API is there for nothing: a row has to want each one.
