@@ -413,6 +413,11 @@ var agentEventingRefusals = []agentRefusal{{
 	change: withForwards(ForwardSpec{EventTypes: []string{"a", "b*"}, TargetAgent: "other", TargetNamespace: "others"}),
 	want:   "invalid value: b*: spec.eventing.forwards[0].eventTypes[1]\n" + star,
 }, {
+	name:   "a forward to what is no name",
+	change: withForwards(ForwardSpec{EventTypes: []string{"a"}, TargetAgent: "Other", TargetNamespace: "others"}),
+	want: "invalid value: Other: spec.eventing.forwards[0].targetAgent\na lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', " +
+		"and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+}, {
 	name:   "a forward to itself",
 	change: withForwards(ForwardSpec{EventTypes: []string{"a"}, TargetAgent: "chat", TargetNamespace: "default"}),
 	want:   "an agent does not forward events to itself: name another: spec.eventing.forwards[0].targetAgent",
@@ -564,26 +569,26 @@ func TestLegacyAgents(t *testing.T) {
 // to the webhook's better words.
 func TestAgentSchemaRefuses(t *testing.T) {
 	server := newAPIServer(t, "LambdaAgent")
-	for spec, want := range map[string]string{
-		`{}`:          "spec.image: Required value",
-		`{image: {}}`: "spec.image.repository: Required value",
-		`{image: {repository: a}, ai: {provider: pigeon}}`:                                                                                                           "spec.ai.provider: Unsupported value",
-		`{image: {repository: a}, memory: [a]}`:                                                                                                                      "spec.memory: Invalid value",
-		`{image: {repository: a}, eventing: {forwards: [{eventTypes: [], targetAgent: a, targetNamespace: b}]}}`:                                                     "spec.eventing.forwards[0].eventTypes: Invalid value",
-		`{image: {repository: a}, eventing: {forwards: [{eventTypes: [a], targetAgent: a}]}}`:                                                                        "spec.eventing.forwards[0].targetNamespace: Required value",
-		`{image: {repository: a}, eventing: {subscriptions: [{}]}}`:                                                                                                  "spec.eventing.subscriptions[0].eventType: Required value",
-		`{image: {repository: a}, operationMode: supervised, approval: {providers: [slack], slack: {channel: a}}, ai: {temperature: 0.7, topP: {}, maxTokens: "1"}}`: "",
+	for _, tc := range []struct{ spec, want string }{
+		{`{}`, "spec.image: Required value"},
+		{`{image: {}}`, "spec.image.repository: Required value"},
+		{`{image: {repository: a}, ai: {provider: pigeon}}`, "spec.ai.provider: Unsupported value"},
+		{`{image: {repository: a}, memory: [a]}`, "spec.memory: Invalid value"},
+		{`{image: {repository: a}, eventing: {forwards: [{eventTypes: [], targetAgent: a, targetNamespace: b}]}}`, "spec.eventing.forwards[0].eventTypes: Invalid value"},
+		{`{image: {repository: a}, eventing: {forwards: [{eventTypes: [a], targetAgent: a}]}}`, "spec.eventing.forwards[0].targetNamespace: Required value"},
+		{`{image: {repository: a}, eventing: {subscriptions: [{}]}}`, "spec.eventing.subscriptions[0].eventType: Required value"},
+		{`{image: {repository: a}, operationMode: supervised, approval: {providers: [slack], slack: {channel: a}}, ai: {temperature: 0.7, topP: {}, maxTokens: "1"}}`, ""},
 	} {
-		object := decodeObject(t, []byte("{apiVersion: lambda.knative.io/v1alpha1, kind: LambdaAgent, metadata: {name: a}, spec: "+spec+"}"))
+		object := decodeObject(t, []byte("{apiVersion: lambda.knative.io/v1alpha1, kind: LambdaAgent, metadata: {name: a}, spec: "+tc.spec+"}"))
 		errs, unknown := server.check(t, object)
 		if len(unknown) > 0 {
-			t.Errorf("the schema does not know %v of %s", unknown, spec)
+			t.Errorf("the schema does not know %v of %s", unknown, tc.spec)
 		}
-		if want == "" && len(errs) == 0 {
+		if tc.want == "" && len(errs) == 0 {
 			continue
 		}
-		if want == "" || len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), want) {
-			t.Errorf("of %s the schema says %v, want %q", spec, errs, want)
+		if tc.want == "" || len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), tc.want) {
+			t.Errorf("of %s the schema says %v, want %q", tc.spec, errs, tc.want)
 		}
 	}
 }
