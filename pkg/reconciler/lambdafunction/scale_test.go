@@ -17,15 +17,18 @@ limitations under the License.
 package lambdafunction
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"knative.dev/pkg/ptr"
 	"knative.dev/serving/pkg/apis/autoscaling/v1alpha1"
+	servingapi "knative.dev/serving/pkg/apis/serving"
 	autoscalinglisters "knative.dev/serving/pkg/client/listers/autoscaling/v1alpha1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
@@ -54,6 +57,9 @@ func withLimit(n int64) autoscalerOption {
 	return func(pa *v1alpha1.PodAutoscaler) { pa.Spec.ContainerConcurrency = n }
 }
 
+// ofAgent is of no function.
+func ofAgent(pa *v1alpha1.PodAutoscaler) { pa.Labels = map[string]string{lambda.AgentLabelKey: "chat"} }
+
 func retired(pa *v1alpha1.PodAutoscaler) { pa.Spec.Reachability = v1alpha1.ReachabilityUnreachable }
 
 func TestScales(t *testing.T) {
@@ -63,6 +69,7 @@ func TestScales(t *testing.T) {
 		autoscaler("default", "hello-00002", withScale(3, 1), withLimit(7)),
 		autoscaler("default", "hello-00003"), // nothing is decided yet
 		autoscaler("other", "hello-00001", withScale(9, 9)),
+		autoscaler("default", "chat-00001", withScale(9, 9), ofAgent),
 	} {
 		if pa.Name == "hello-00003" {
 			pa.Labels[lambda.FunctionLabelKey] = "new"
@@ -93,6 +100,7 @@ func TestScaleToZero(t *testing.T) {
 		"up":            {autoscaler("default", "r", withScale(1, 0)), autoscaler("default", "r", withScale(1, 1)), nil},
 		"at first":      {autoscaler("default", "r"), autoscaler("default", "r", withScale(0, 0)), nil},
 		"old revision":  {autoscaler("default", "r", withScale(0, 1), retired), autoscaler("default", "r", withScale(0, 0), retired), nil},
+		"an agent's":    {autoscaler("default", "r", withScale(0, 1), ofAgent), autoscaler("default", "r", withScale(0, 0), ofAgent), nil},
 		"led elsewhere": {autoscaler("other", "r", withScale(0, 1)), autoscaler("other", "r", withScale(0, 0)), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,5 +110,20 @@ func TestScaleToZero(t *testing.T) {
 				t.Error("measured (-want, +got):", diff)
 			}
 		})
+	}
+}
+
+func TestInstances(t *testing.T) {
+	var seen []string
+	handler := instances(func(pod *corev1.Pod) { seen = append(seen, pod.Name) }, func(types.UID) {})
+	for name, labels := range map[string]map[string]string{
+		"function": {lambda.FunctionLabelKey: "hello", servingapi.RevisionLabelKey: "hello-00001"},
+		"build":    {lambda.FunctionLabelKey: "hello"},
+		"agent":    {lambda.AgentLabelKey: "chat", servingapi.RevisionLabelKey: "chat-00001"},
+	} {
+		handler.OnAdd(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}, false)
+	}
+	if !slices.Equal(seen, []string{"function"}) {
+		t.Errorf("pods that serve functions are %q", seen)
 	}
 }
