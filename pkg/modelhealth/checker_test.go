@@ -70,6 +70,8 @@ func newWorld(t *testing.T, transport http.RoundTripper) *world {
 				return nil, ErrKeyMissing
 			case "unreadable":
 				return nil, ErrKeyUnreadable
+			case "broken":
+				return []byte(secret + "\n"), nil
 			case "unknown":
 				return nil, errors.New("the API server is away")
 			}
@@ -180,6 +182,7 @@ func TestHealth(t *testing.T) {
 		"Anthropic":             {Target{Provider: claude, Model: "claude-x", Key: key("good")}, authorized("X-Api-Key", secret, anthropic), corev1.ConditionTrue, "", "claude-x"},
 		"Anthropic, version":    {Target{Provider: claude, Model: "claude-x"}, authorized("Anthropic-Version", "2023-06-01", anthropic), corev1.ConditionTrue, "", "claude-x"},
 		"key rejected":          {Target{Provider: openai, Model: "gpt-x", Key: key("good")}, body(403, secret), corev1.ConditionFalse, v1alpha1.ReasonAPIKeyRejected, ""},
+		"key with a line break": {Target{Provider: openai, Model: "gpt-x", Key: key("broken")}, body(200, openAI), corev1.ConditionFalse, v1alpha1.ReasonAPIKeyRejected, ""},
 		"key missing":           {Target{Provider: openai, Model: "gpt-x", Key: key("missing")}, body(200, openAI), corev1.ConditionFalse, v1alpha1.ReasonAPIKeyMissing, ""},
 		"key unreadable":        {Target{Provider: openai, Model: "gpt-x", Key: key("unreadable")}, body(401, ""), corev1.ConditionUnknown, v1alpha1.ReasonAPIKeyUnreadable, ""},
 		"key not asked for":     {Target{Provider: openai, Model: "gpt-x", Key: key("unreadable")}, body(200, openAI), corev1.ConditionTrue, "", "gpt-x"},

@@ -17,6 +17,7 @@ limitations under the License.
 package modelhealth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -79,6 +80,8 @@ func (c *Checker) askByKey(ctx context.Context, e *endpoint) *finding {
 				"Secret %q. Bind ClusterRole knative-lambda-model-keys in this namespace to its ServiceAccount, or disable the health check.", e.key.Name)
 		}
 		return f
+	case bytes.ContainsAny(key, "\r\n"):
+		return found(v1alpha1.ReasonAPIKeyRejected, "Key %q of Secret %q has a line break, which no header can carry: remove it.", e.key.Key, e.key.Name)
 	case err != nil:
 		return found(v1alpha1.ReasonHealthCheckPending, "The API server does not say what Secret %q has; it is asked again.", e.key.Name)
 	}

@@ -144,6 +144,7 @@ func recordAll(t *testing.T) {
 	CountParsed(ctx, false)
 	CountError(ctx, "build", "CompileFailed")
 	CountLifecycle(ctx, "io.knative.lambda.lifecycle.function.ready", LifecycleSent)
+	CountHealthCheck(ctx, "ollama", "", time.Second)
 	if _, err := ObserveLifecycle(func() int64 { return 1 }); err != nil {
 		t.Fatal("ObserveLifecycle() =", err)
 	}

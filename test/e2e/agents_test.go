@@ -20,24 +20,26 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
 	"knative.dev/pkg/ptr"
 	"sigs.k8s.io/yaml"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/test"
 )
 
-// model is what the models of a scenario are called.
-const model = "llama3.2"
+// modelName is the model of a scenario.
+const modelName = "llama3.2"
 
 // startModel starts a server that has the model.
 func (s *scenario) startModel() {
@@ -45,7 +47,7 @@ func (s *scenario) startModel() {
 	s.wait(func(ctx context.Context) error {
 		return clients.StartServer(ctx, s.namespace, test.ServerModel, &test.ServerSettings{})
 	})
-	s.setModel(test.ModelState{Models: []string{model}})
+	s.setModel(test.ModelState{Models: []string{modelName}})
 }
 
 func (s *scenario) setModel(state test.ModelState) {
@@ -77,7 +79,7 @@ func (s *scenario) runnable(la *v1alpha1.LambdaAgent) *v1alpha1.LambdaAgent {
 	la.Spec.Image = v1alpha1.ImageSource{Repository: repository, Digest: digest, Args: []string{"agent"}}
 	if la.Spec.AI != nil && la.Spec.AI.Provider != v1alpha1.AIProviderNone {
 		la.Spec.AI.Endpoint = "http://" + test.ServerHost(s.namespace, test.ServerModel) + ":11434"
-		la.Spec.AI.Model = model
+		la.Spec.AI.Model = modelName
 	}
 	return la
 }
@@ -161,33 +163,99 @@ func (s *scenario) awaitHeard(broker, heard *v1alpha1.LambdaAgent, eventType str
 	})
 }
 
-// TestAgents has each of the samples answer a call and hear an event, and an edit of its fields reach its instances.
+// keep makes a Secret with an API key.
+func (s *scenario) keep(name, key string) {
+	s.Helper()
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, StringData: map[string]string{"api-key": key}}
+	if _, err := clients.Kube.CoreV1().Secrets(s.namespace).Create(interrupted, secret, metav1.CreateOptions{}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// only has an agent be one instance: what it has heard is in the memory of that.
+func only(la *v1alpha1.LambdaAgent) *v1alpha1.LambdaAgent {
+	la.Spec.Scaling.MinReplicas, la.Spec.Scaling.MaxReplicas = ptr.Int32(1), ptr.Int32(1)
+	return la
+}
+
+// TestAgents has each of the samples answer a call and hear events, one of them by way of another.
 func TestAgents(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t)
 	s.startModel()
-	for file, events := range map[string][]string{
-		"agent-chat.yaml":      {"com.example.chat.message"},
-		"agent-tools.yaml":     {"com.example.tool.search", "com.example.tool.calculate.sum"},
-		"agent-forwarder.yaml": {"com.example.intake.received"},
-		"agent-none.yaml":      nil,
+	s.keep("agent-tools", "secret")
+	s.keep("agent-forwarder", "secret")
+	records := only(s.runnable(&v1alpha1.LambdaAgent{ObjectMeta: metav1.ObjectMeta{Name: "records"}}))
+	records.Spec.Eventing = &v1alpha1.AgentEventingSpec{Subscriptions: []v1alpha1.SubscriptionSpec{{EventType: "com.example.complaint.filed"}}}
+	records = s.awaitAgentReady(s.createAgent(records))
+	forwarder := only(s.sampleAgent("agent-forwarder.yaml"))
+	forwarder.Spec.Eventing.Forwards[0].TargetNamespace = s.namespace
+	for _, tc := range []struct {
+		agent *v1alpha1.LambdaAgent
+		heard []string
+		want  string
+	}{
+		{only(s.sampleAgent("agent-chat.yaml")), []string{"com.example.chat.message"}, modelName + " heard: hello"},
+		{only(s.sampleAgent("agent-tools.yaml")), []string{"com.example.order.placed", "com.example.order.paid.late"}, modelName + " heard: hello"},
+		{only(s.sampleAgent("agent-none.yaml")), []string{"com.example.anything"}, "no model"},
+		{forwarder, []string{"com.example.mail.received"}, modelName + " heard: hello"},
 	} {
-		la := s.sampleAgent(file)
-		// What an agent has heard is in the memory of its only instance.
-		la.Spec.Scaling.MinReplicas, la.Spec.Scaling.MaxReplicas = ptr.Int32(1), ptr.Int32(1)
-		la = s.awaitAgentReady(s.createAgent(la))
-		want := model + " heard: hello"
-		if la.Spec.AI == nil || la.Spec.AI.Provider == v1alpha1.AIProviderNone {
-			want = "no model"
-		}
+		la := s.awaitAgentReady(s.createAgent(tc.agent))
 		var answer struct{ Answer string }
 		response := s.askAgent(la, http.MethodPost, "/", "hello")
-		if s.decode(response.Body, &answer); response.Status != http.StatusOK || answer.Answer != want {
-			t.Errorf("%s answers %d %s, want %q", file, response.Status, response.Body, want)
+		if s.decode(response.Body, &answer); response.Status != http.StatusOK || answer.Answer != tc.want {
+			t.Errorf("%s answers %d %s, want %q", la.Name, response.Status, response.Body, tc.want)
 		}
-		for _, eventType := range events {
+		for _, eventType := range tc.heard {
 			s.awaitHeard(la, la, eventType)
 		}
+		if la.Name == forwarder.Name {
+			s.awaitHeard(la, records, "com.example.complaint.filed")
+		}
+	}
+}
+
+// TestAgentHealth has an agent say how its model is, and sleep all the while.
+func TestAgentHealth(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t)
+	s.startModel()
+	la := s.sampleAgent("agent-chat.yaml")
+	la.Spec.AI.FallbackModel = "tiny"
+	la.Spec.Behavior.HealthCheck = &v1alpha1.HealthCheckSpec{Interval: &metav1.Duration{Duration: 10 * time.Second}}
+	la.Spec.Scaling.ScaleToZeroGracePeriod = &metav1.Duration{}
+	la = s.awaitAgentReady(s.createAgent(la))
+	s.wait(func(ctx context.Context) error {
+		return test.Await(ctx, clients.Kube.CoreV1().Pods(s.namespace), metav1.ListOptions{LabelSelector: lambda.AgentLabelKey + "=" + la.Name},
+			func(pods []*corev1.Pod) (bool, error) { return len(pods) == 0, nil })
+	})
+	for _, tc := range []struct {
+		state  test.ModelState
+		reason string
+		active string
+	}{
+		{test.ModelState{Models: []string{modelName}}, "", modelName},
+		{test.ModelState{Models: []string{"tiny"}}, v1alpha1.ReasonFallbackActive, "tiny"},
+		{test.ModelState{Models: []string{"other"}}, v1alpha1.ReasonModelNotFound, ""},
+		{test.ModelState{Status: http.StatusServiceUnavailable}, v1alpha1.ReasonEndpointFailed, ""},
+		{test.ModelState{Models: []string{modelName}, Delay: 20000}, v1alpha1.ReasonEndpointTimeout, ""},
+		{test.ModelState{Key: "secret"}, v1alpha1.ReasonAPIKeyRejected, ""},
+		{test.ModelState{Models: []string{modelName}}, "", modelName},
+	} {
+		changed := time.Now()
+		s.setModel(tc.state)
+		la = s.awaitAgent(la, func(la *v1alpha1.LambdaAgent) bool {
+			ai := la.Status.AIStatus
+			return la.Status.GetCondition(v1alpha1.ConditionAIReady).GetReason() == tc.reason && ai.ActiveModel == tc.active && ai.LastHealthCheck != nil
+		})
+		t.Logf("%q is said after %v", tc.reason, time.Since(changed).Round(100*time.Millisecond))
+		if !la.IsReady() || la.Status.AIStatus.ModelAvailable != (tc.active != "") {
+			t.Errorf("%s: the agent is %+v", tc.reason, la.Status)
+		}
+	}
+	pods, err := clients.Kube.CoreV1().Pods(s.namespace).List(interrupted, metav1.ListOptions{LabelSelector: lambda.AgentLabelKey + "=" + la.Name})
+	if err != nil || len(pods.Items) > 0 {
+		t.Errorf("Health checks have woken %d instances: %v", len(pods.Items), err)
 	}
 }
 
@@ -218,8 +286,7 @@ func TestAgentEdit(t *testing.T) {
 func TestAgentForwards(t *testing.T) {
 	t.Parallel()
 	s, elsewhere := newScenario(t), newScenario(t)
-	target := elsewhere.runnable(&v1alpha1.LambdaAgent{ObjectMeta: metav1.ObjectMeta{Name: "target"}})
-	target.Spec.Scaling.MinReplicas, target.Spec.Scaling.MaxReplicas = ptr.Int32(1), ptr.Int32(1)
+	target := only(elsewhere.runnable(&v1alpha1.LambdaAgent{ObjectMeta: metav1.ObjectMeta{Name: "target"}}))
 	target.Spec.Eventing = &v1alpha1.AgentEventingSpec{Subscriptions: []v1alpha1.SubscriptionSpec{{EventType: "com.example.forwarded"}}}
 	target = elsewhere.awaitAgentReady(elsewhere.createAgent(target))
 

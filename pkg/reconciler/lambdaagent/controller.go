@@ -78,14 +78,15 @@ func newController(
 		eventing: eventing.NewReconciler(ctx),
 		clock:    clock.RealClock{},
 	}
+	var store *config.Store
 	impl := lambdaagentreconciler.NewImpl(ctx, r, func(impl *controller.Impl) controller.Options {
 		resync := func(string, any) { impl.GlobalResync(agentInformer.Informer()) }
-		store := config.NewStore(logging.FromContext(ctx).Named("config-store"), resync)
+		store = config.NewStore(logging.FromContext(ctx).Named("config-store"), resync)
 		store.WatchConfigs(cmw)
 		return controller.Options{ConfigStore: store, Concurrency: workers}
 	})
 	r.enqueueAfter = impl.EnqueueAfter
-	r.models = newModelHealth(ctx, impl.EnqueueKey)
+	r.models = newModelHealth(ctx, store.Load, impl.EnqueueKey)
 	observe(ctx, impl, agentInformer.Lister())
 
 	agentInformer.Informer().AddEventHandler(controller.HandleAll(impl.Enqueue))

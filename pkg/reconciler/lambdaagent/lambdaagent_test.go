@@ -439,10 +439,18 @@ func TestTargetOf(t *testing.T) {
 		la.Spec.Behavior.HealthCheck = &v1alpha1.HealthCheckSpec{Path: "/healthz", Interval: &metav1.Duration{Duration: time.Hour}}
 	})
 	want := modelhealth.Target{
-		Provider: v1alpha1.AIProviderOpenAI, URL: "http://models:8000/v1", Path: "/healthz", Model: "a", Fallback: "b", Interval: time.Hour,
+		Provider: v1alpha1.AIProviderOpenAI, URL: "http://models.default.svc:8000/v1", Path: "/healthz", Model: "a", Fallback: "b", Interval: time.Hour,
 		Key: modelhealth.KeyRef{Namespace: "default", Name: "keys", Key: "k"},
 	}
 	if got := targetOf(la); got != want {
 		t.Errorf("targetOf() = %+v, want %+v", got, want)
+	}
+	for address, want := range map[string]string{
+		"http://ollama": "http://ollama.default.svc", "http://ollama.ai:11434": "http://ollama.ai:11434", "https://api.openai.com/v1": "https://api.openai.com/v1",
+		"http://[::1]:80": "http://[::1]:80", "http://10.0.0.1": "http://10.0.0.1", "": "", "http://[": "http://[",
+	} {
+		if got := qualified(address, "default"); got != want {
+			t.Errorf("qualified(%q) = %q, want %q", address, got, want)
+		}
 	}
 }

@@ -18,6 +18,8 @@ package lambdaagent
 
 import (
 	"context"
+	"net/url"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,9 +27,9 @@ import (
 	"k8s.io/utils/clock"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/modelhealth"
-	"github.com/knative-lambda/knative-lambda-operator/pkg/source/netguard"
 )
 
 // modelHealth looks after the endpoints of agents' models, and has an agent reconciled when it finds something else: a
@@ -38,11 +40,11 @@ type modelHealth interface {
 	Forget(agent types.NamespacedName)
 }
 
-// newModelHealth looks after endpoints until ctx ends. changed has an agent reconciled.
-func newModelHealth(ctx context.Context, changed func(types.NamespacedName)) modelHealth {
+// newModelHealth looks after endpoints until ctx ends. settings returns those that hold now; changed has an agent reconciled.
+func newModelHealth(ctx context.Context, settings func() *config.Config, changed func(types.NamespacedName)) modelHealth {
 	return modelhealth.New(ctx, modelhealth.Options{
-		Transport: netguard.New(netguard.Inside()).Transport(nil), Keys: modelhealth.SecretKeys(kubeclient.Get(ctx)),
-		Changed: changed, Clock: clock.RealClock{},
+		Transport: modelhealth.NewTransport(func() []string { return settings().Build.AllowedNetworks }),
+		Keys:      modelhealth.SecretKeys(kubeclient.Get(ctx)), Changed: changed, Clock: clock.RealClock{},
 	})
 }
 
@@ -50,7 +52,7 @@ func newModelHealth(ctx context.Context, changed func(types.NamespacedName)) mod
 func targetOf(la *v1alpha1.LambdaAgent) modelhealth.Target {
 	ai := la.Spec.AI
 	target := modelhealth.Target{
-		Provider: ai.Provider, URL: ai.EndpointURL(), Model: ai.Model, Fallback: ai.FallbackModel, Interval: la.HealthCheckInterval(),
+		Provider: ai.Provider, URL: qualified(ai.EndpointURL(), la.Namespace), Model: ai.Model, Fallback: ai.FallbackModel, Interval: la.HealthCheckInterval(),
 	}
 	if check := la.Spec.Behavior.HealthCheck; check != nil {
 		target.Path = check.Path
@@ -59,6 +61,20 @@ func targetOf(la *v1alpha1.LambdaAgent) modelhealth.Target {
 		target.Key = modelhealth.KeyRef{Namespace: la.Namespace, Name: key.Name, Key: key.Key}
 	}
 	return target
+}
+
+// qualified is an address as it is seen from another namespace: a name alone is that of a Service of the agent's own.
+func qualified(address, namespace string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || strings.ContainsAny(u.Hostname(), ".:") {
+		return address
+	}
+	host := u.Hostname() + "." + namespace + ".svc"
+	if port := u.Port(); port != "" {
+		host += ":" + port
+	}
+	u.Host = host
+	return u.String()
 }
 
 // reconcileModel says what is known of the agent's model.

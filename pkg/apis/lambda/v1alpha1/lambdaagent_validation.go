@@ -221,8 +221,14 @@ func (p *PermissionsSpec) validate() (errs *apis.FieldError) {
 			errs = errs.Also(validateLabel(namespace, apis.CurrentField).ViaFieldIndex("allowedTargetNamespaces", i))
 		}
 	}
+	if p.DisableFunctionCreation {
+		errs = errs.Also(warn("this release does not hinder the ServiceAccount: give it no right to create lambdafunctions", "disableFunctionCreation"))
+	}
 	if p.EventControls == nil {
 		return errs
+	}
+	if p.EventControls.AllowEventDisable {
+		errs = errs.Also(warn("this release takes no control events: nothing is disabled by them", "allowEventDisable").ViaField("eventControls"))
 	}
 	for i, eventType := range p.EventControls.ControlEventTypes {
 		errs = errs.Also(validateEventType(eventType, apis.CurrentField).ViaFieldIndex("controlEventTypes", i).ViaField("eventControls"))

@@ -130,7 +130,7 @@ func TestValidateAcceptsAgents(t *testing.T) {
 		{name: "agentic", change: func(la *LambdaAgent) { la.Spec.OperationMode = OperationModeAgentic }},
 		{name: "permissions", change: withPermissions(PermissionsSpec{
 			DisableBrokerCreation: true, AllowedTargetNamespaces: []string{"*", "others"},
-			EventControls: &EventControlsSpec{AllowEventDisable: true, ControlEventTypes: []string{"a.b"}, AllowedControlSources: []string{"/guard", "https://example.com/?a=b"}},
+			EventControls: &EventControlsSpec{ControlEventTypes: []string{"a.b"}, AllowedControlSources: []string{"/guard", "https://example.com/?a=b"}},
 		})},
 		{name: "subscriptions", change: withSubscriptions(
 			SubscriptionSpec{EventType: "*"}, SubscriptionSpec{EventType: "a"}, SubscriptionSpec{EventType: "a.*"}, SubscriptionSpec{EventType: "a.b", Source: "/a"},
@@ -504,6 +504,13 @@ func TestValidateWarnsOfAgents(t *testing.T) {
 			{EventTypes: []string{"a"}, TargetAgent: "other", TargetNamespace: "others"},
 		}}),
 		want: "nothing is forwarded before spec.permissions.allowedTargetNamespaces has this namespace: spec.eventing.forwards[0].targetNamespace",
+	}, {
+		name: "what has no effect yet",
+		change: func(la *LambdaAgent) {
+			la.Spec.Permissions = &PermissionsSpec{DisableFunctionCreation: true, EventControls: &EventControlsSpec{AllowEventDisable: true}}
+		},
+		want: "this release does not hinder the ServiceAccount: give it no right to create lambdafunctions: spec.permissions.disableFunctionCreation\n" +
+			"this release takes no control events: nothing is disabled by them: spec.permissions.eventControls.allowEventDisable",
 	}, {
 		name:   "dead letters in RabbitMQ",
 		change: withAgentEventing(AgentEventingSpec{DLQ: &DLQSpec{QueueName: "q"}}),
