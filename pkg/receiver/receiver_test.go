@@ -632,7 +632,7 @@ func TestRoom(t *testing.T) {
 		t.Errorf("without room: %d %s %v", a.status, a.body, a.header)
 	}
 	go func() {
-		for range asked { //nolint:revive // whatever is asked now is answered
+		for range asked { // whatever is asked now is answered
 		}
 	}()
 	close(answer)
