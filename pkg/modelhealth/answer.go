@@ -20,6 +20,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -75,14 +76,32 @@ func readList(provider v1alpha1.AIProvider, body []byte) (*list, error) {
 	return l, nil
 }
 
-// has is true for a model that the endpoint has. Ollama takes a name without a tag for its latest.
+// has is true for a model that the endpoint has, by its name or by one that its API takes for it.
 func (l *list) has(provider v1alpha1.AIProvider, model string) bool {
-	for _, name := range l.names {
-		if name == model || provider == v1alpha1.AIProviderOllama && !strings.Contains(model, ":") && name == model+":latest" {
+	return slices.ContainsFunc(l.names, func(name string) bool {
+		switch {
+		case name == model:
 			return true
+		case provider == v1alpha1.AIProviderOllama:
+			// A name without a tag is that of the latest.
+			return !strings.Contains(model, ":") && name == model+":latest"
+		case provider == v1alpha1.AIProviderAnthropic:
+			// The list has names with dates (claude-sonnet-4-20250514), which are called by -latest, -0 or nothing in place of it
+			// (https://docs.anthropic.com/en/docs/about-claude/models/overview, aliases).
+			undated, dated := withoutDate(name)
+			return dated && (model == undated || model == undated+"-latest" || model == undated+"-0")
 		}
+		return false
+	})
+}
+
+// withoutDate cuts a date of eight digits from the end of a name.
+func withoutDate(name string) (undated string, dated bool) {
+	i := strings.LastIndexByte(name, '-')
+	if i < 0 || len(name)-i-1 != len("20060102") || strings.Trim(name[i+1:], "0123456789") != "" {
+		return name, false
 	}
-	return false
+	return name[:i], true
 }
 
 // String tells some of the models.

@@ -371,6 +371,21 @@ func TestPauses(t *testing.T) {
 	}
 }
 
+func TestAliases(t *testing.T) {
+	l := &list{names: []string{"claude-3-5-haiku-20241022", "claude-sonnet-4-20250514", "claude-x", "claude-2025"}}
+	for model, want := range map[string]bool{
+		"claude-3-5-haiku-20241022": true, "claude-3-5-haiku-latest": true, "claude-3-5-haiku": true, "claude-sonnet-4-0": true, "claude-x": true,
+		"claude-x-latest": false, "claude-latest": false, "claude-0": false, "claude": false, "claude-sonnet-4-20250101": false, "": false,
+	} {
+		if got := l.has(v1alpha1.AIProviderAnthropic, model); got != want {
+			t.Errorf("Anthropic has %q: %t", model, got)
+		}
+		if model != "claude-x" && model != "claude-3-5-haiku-20241022" && l.has(v1alpha1.AIProviderOpenAI, model) {
+			t.Errorf("OpenAI has %q", model)
+		}
+	}
+}
+
 func FuzzReadList(f *testing.F) {
 	for _, text := range []string{tags, openAI, anthropic, `{"data":[{"id":"\u0000"}],"has_more":true,"last_id":"x"}`, `[]`, `{"models":null}`, `{"models":[null]}`} {
 		f.Add(text)
