@@ -77,7 +77,7 @@ func (c *Checker) askByKey(ctx context.Context, e *endpoint) *finding {
 		f := c.ask(ctx, e, nil)
 		if f.reason == v1alpha1.ReasonAPIKeyRejected {
 			return found(v1alpha1.ReasonAPIKeyUnreadable, "The endpoint answers. Whether it has the model is not known: the operator may not read "+
-				"Secret %q. Bind ClusterRole knative-lambda-model-keys in this namespace to its ServiceAccount, or disable the health check.", e.key.Name)
+				"Secret %q. Give its ServiceAccount a Role that may get it, or set spec.behavior.healthCheck.enabled to false.", e.key.Name)
 		}
 		return f
 	case bytes.ContainsAny(key, "\r\n"):

@@ -356,7 +356,7 @@ func TestReadSettings(t *testing.T) {
 	if err != nil || got.certificate != filepath.Join(folder, "tls.crt") || got.username != "me" || got.password != "hunter2" {
 		t.Errorf("readSettings() = %+v, %v", got, err)
 	}
-	if err := serve("ftp", got); err == nil || !strings.Contains(err.Error(), "name git, s3, gcs, registry or otlp") {
+	if err := serve("ftp", got); err == nil || !strings.Contains(err.Error(), "name git, s3, gcs, registry, otlp, model or agent") {
 		t.Errorf("serve(ftp) = %v", err)
 	}
 }
