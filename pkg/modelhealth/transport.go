@@ -28,13 +28,16 @@ import (
 // functions may come from, too: whoever writes an agent must not look around in networks by way of the operator.
 type transport struct {
 	services http.RoundTripper
+	// denied is the API server.
+	denied []netip.Prefix
 	// allowed returns the networks, as CIDRs, as they are now.
 	allowed func() []string
 }
 
 // NewTransport makes the connections of a Checker. allowed returns allowed-networks of ConfigMap config-build.
 func NewTransport(allowed func() []string) http.RoundTripper {
-	return &transport{services: netguard.New(netguard.Inside()).Transport(nil), allowed: allowed}
+	inside := netguard.Inside()
+	return &transport{services: netguard.New(inside).Transport(nil), denied: inside.Denied, allowed: allowed}
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -42,7 +45,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if isService(r.URL.Hostname()) {
 		return t.services.RoundTrip(r)
 	}
-	policy := netguard.Policy{Denied: netguard.Inside().Denied}
+	policy := netguard.Policy{Denied: t.denied}
 	for _, network := range t.allowed() {
 		if prefix, err := netip.ParsePrefix(network); err == nil {
 			policy.Allowed = append(policy.Allowed, prefix)

@@ -169,8 +169,7 @@ func showSchema(w http.ResponseWriter, r *http.Request) {
 func (s *Server) receive(w http.ResponseWriter, r *http.Request) {
 	leave, err := s.room.enter(r, s.settings().MaxEventBytes)
 	if err != nil {
-		s.noteUnread(r, err)
-		newAnswer(nil, err).write(w, r)
+		s.refuseUnread(w, r, err)
 		return
 	}
 	defer leave()
@@ -188,8 +187,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) {
 		err = refuse(http.StatusTooManyRequests, codeTooMany, "", "you give more commands in a second than ConfigMap config-receiver allows (rate, burst)")
 	}
 	if err != nil {
-		s.noteUnread(r, err)
-		newAnswer(nil, err).write(w, r)
+		s.refuseUnread(w, r, err)
 		return
 	}
 	answers := make([]*Answer, len(found))
@@ -279,13 +277,14 @@ func (s *Server) note(ctx context.Context, user *access.User, e *event.Event, o 
 	}
 }
 
-// noteUnread logs a request that was refused before its events were looked at.
-func (s *Server) noteUnread(r *http.Request, err error) {
-	ctx := r.Context()
-	record(ctx, nil, newAnswer(nil, err), 0)
-	if _, refused := errors.AsType[*refusal](err); !refused && !errors.Is(ctx.Err(), context.Canceled) {
+// refuseUnread refuses a request before its events are looked at.
+func (s *Server) refuseUnread(w http.ResponseWriter, r *http.Request, err error) {
+	a := newAnswer(nil, err)
+	record(r.Context(), nil, a, 0)
+	if _, refused := errors.AsType[*refusal](err); !refused && !errors.Is(r.Context().Err(), context.Canceled) {
 		s.logger.Errorw("Failed to read a request", "error", err)
-		return
+	} else {
+		s.logger.Debugw("Refused a request", "error", err, "from", r.RemoteAddr)
 	}
-	s.logger.Debugw("Refused a request", "error", err, "from", r.RemoteAddr)
+	a.write(w, r)
 }

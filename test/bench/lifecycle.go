@@ -114,17 +114,12 @@ func (b *bench) changeInSilence(ctx context.Context, undo *cleanup) error {
 	if err != nil {
 		return err
 	}
-	restored := false
-	restore := func() error {
-		if restored {
-			return nil
-		}
-		restored = true
+	restore := sync.OnceValue(func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoing)
 		defer cancel()
 		_, err := b.scale(ctx, eventingNamespace, ingress, replicas)
 		return err
-	}
+	})
 	undo.add(func() {
 		if err := restore(); err != nil {
 			progress("%v", err)

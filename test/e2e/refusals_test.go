@@ -65,8 +65,6 @@ type badCommand struct {
 	// status, code and path are those of the answer.
 	status     int
 	code, path string
-	// anonymous is the status where the sender is not known. 0: it is the same.
-	anonymous int
 }
 
 // binaryCommand is a command in binary mode. Headers that are "" are left out.
@@ -105,9 +103,7 @@ func badCommands(namespace string) map[string]badCommand {
 	const named = `{"name":"bad"}`
 	large := strings.Repeat("x", 2<<20)
 	elsewhere := binaryCommand(events.FunctionDeploy, `{"metadata":{"name":"bad","namespace":"default"},"spec":`+spec+`}`).refused(http.StatusForbidden, "Forbidden", "")
-	elsewhere.anonymous = http.StatusUnauthorized
 	deleted := binaryCommand(events.ServiceDelete, "", "Ce-Subject", "kube-system/bad").refused(http.StatusForbidden, "Forbidden", "")
-	deleted.anonymous = http.StatusUnauthorized
 	return map[string]badCommand{
 		"no event":                   binaryCommand("", "{}", "Ce-Specversion", "", "Ce-Id", "", "Ce-Source", "", "Ce-Type", "").refused(400, "InvalidEvent", "/specversion"),
 		"version 9.9":                binaryCommand(events.BuildStart, "", "Ce-Specversion", "9.9").refused(400, "InvalidEvent", "/specversion"),

@@ -17,15 +17,11 @@ limitations under the License.
 package lambdaagent
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
 
 const lifecycle = "../../apis/lambda/v1alpha1/lambdaagent_lifecycle.go"
@@ -48,27 +44,9 @@ func TestEveryReasonIsProduced(t *testing.T) {
 			}
 		}
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), lifecycle, nil, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal("ParseFile() =", err)
-	}
-	found := 0
-	ast.Inspect(file, func(node ast.Node) bool {
-		spec, ok := node.(*ast.ValueSpec)
-		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Reason") {
-			return true
-		}
-		found++
-		reason, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-		if err != nil {
-			t.Fatal("Unquote() =", err)
-		}
+	for name, reason := range ReasonConstants(t, lifecycle) {
 		if !slices.Contains(produced, reason) && !slices.Contains(ofHealth, reason) {
-			t.Errorf("no row wants %s (%q)", spec.Names[0].Name, reason)
+			t.Errorf("no row wants %s (%q)", name, reason)
 		}
-		return true
-	})
-	if found == 0 {
-		t.Errorf("%s has no constants that begin with Reason", lifecycle)
 	}
 }

@@ -17,14 +17,10 @@ limitations under the License.
 package lambdafunction
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
 
 const lifecycle = "../../apis/lambda/v1alpha1/lambdafunction_lifecycle.go"
@@ -41,40 +37,9 @@ func TestEveryReasonIsProduced(t *testing.T) {
 			}
 		}
 	}
-	reasons := reasonConstants(t)
-	if len(reasons) == 0 {
-		t.Fatalf("%s has no constants that begin with Reason", lifecycle)
-	}
-	for name, reason := range reasons {
+	for name, reason := range ReasonConstants(t, lifecycle) {
 		if !produced[reason] {
 			t.Errorf("no row wants %s (%q)", name, reason)
 		}
 	}
-}
-
-// reasonConstants reads the constants of the API that begin with Reason from its source.
-func reasonConstants(t *testing.T) map[string]string {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), lifecycle, nil, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal("ParseFile() =", err)
-	}
-	reasons := map[string]string{}
-	ast.Inspect(file, func(node ast.Node) bool {
-		spec, ok := node.(*ast.ValueSpec)
-		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Reason") {
-			return true
-		}
-		literal, ok := spec.Values[0].(*ast.BasicLit)
-		if !ok {
-			t.Fatalf("%s is no literal", spec.Names[0].Name)
-		}
-		reason, err := strconv.Unquote(literal.Value)
-		if err != nil {
-			t.Fatalf("Unquote(%s) = %v", literal.Value, err)
-		}
-		reasons[spec.Names[0].Name] = reason
-		return true
-	})
-	return reasons
 }
