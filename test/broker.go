@@ -21,11 +21,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	eventingduckv1 "knative.dev/eventing/pkg/apis/duck/v1"
+	messagingv1 "knative.dev/eventing/pkg/apis/messaging/v1"
 )
+
+// catchUp is how long the dispatcher of in-memory channels is given for what it tells nobody: that it knows a channel.
+const catchUp = 2 * time.Second
 
 // SendToBroker sends an event to a Broker, in structured mode, by the address that a function's status has of it.
 func SendToBroker(ctx context.Context, kube kubernetes.Interface, address string, e event.Event) error {
@@ -62,4 +70,41 @@ func PostToBroker(ctx context.Context, kube kubernetes.Interface, address string
 		return fmt.Errorf("failed to send to %s: %w", address, err)
 	}
 	return nil
+}
+
+// ChannelsSettled returns an error while a Broker of the namespace may lose what it is sent although all Triggers are ready.
+// The dispatcher of in-memory channels passes over a channel whose status is not of its last generation, and marks the
+// subscribers as ready all the same (Knative Eventing, pkg/reconciler/inmemorychannel/dispatcher): until it comes back to
+// the channel, they get nothing.
+func (c *Clients) ChannelsSettled(ctx context.Context, namespace string) error {
+	subscriptions, err := c.Eventing.MessagingV1().Subscriptions(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	channels, err := c.Eventing.MessagingV1().InMemoryChannels(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, channel := range channels.Items {
+		if !channel.IsReady() || time.Since(changed(&channel)) < catchUp {
+			return fmt.Errorf("channel %s has just changed", channel.Name)
+		}
+		for _, subscription := range subscriptions.Items {
+			if subscription.Spec.Channel.Name == channel.Name && !slices.ContainsFunc(channel.Spec.Subscribers,
+				func(s eventingduckv1.SubscriberSpec) bool { return s.UID == subscription.UID }) {
+				return fmt.Errorf("channel %s has no subscriber %s", channel.Name, subscription.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// changed is when a channel was last written.
+func changed(channel *messagingv1.InMemoryChannel) (last time.Time) {
+	for _, written := range channel.ManagedFields {
+		if written.Time != nil && written.Time.After(last) {
+			last = written.Time.Time
+		}
+	}
+	return last
 }

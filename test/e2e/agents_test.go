@@ -152,9 +152,7 @@ func (s *scenario) awaitHeard(broker, heard *v1alpha1.LambdaAgent, eventType str
 	s.Helper()
 	e := validEvent()
 	e.SetType(eventType)
-	if err := test.SendToBroker(interrupted, clients.Kube, broker.Status.EventingStatus.BrokerURL, e); err != nil {
-		s.Fatal(err)
-	}
+	s.sendToBroker(broker.Status.EventingStatus.BrokerURL, e)
 	s.until("the event "+eventType, func() error {
 		if said := s.askAgent(heard, http.MethodGet, "/heard", "").Body; !strings.Contains(said, eventType) {
 			return fmt.Errorf("agent %q has heard %q", heard.Name, said)

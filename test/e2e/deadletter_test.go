@@ -223,7 +223,7 @@ func TestRedrive(t *testing.T) {
 	p := s.openPostOffice()
 	defer p.stop()
 
-	s.sendToBroker(fn, addressed(fn, "late"))
+	s.sendToBroker(fn.Status.EventingStatus.BrokerURL, addressed(fn, "late"))
 	s.wait(func(ctx context.Context) error {
 		return wait.PollUntilContextCancel(ctx, time.Second, true, func(context.Context) (bool, error) {
 			var list letterList

@@ -76,12 +76,19 @@ func addressed(fn *v1alpha1.LambdaFunction, id string) event.Event {
 	return e
 }
 
-// sendToBroker sends an event to the Broker of a function that is ready.
-func (s *scenario) sendToBroker(fn *v1alpha1.LambdaFunction, e event.Event) {
+// sendToBroker sends an event to a Broker of the namespace whose Triggers are ready.
+func (s *scenario) sendToBroker(address string, e event.Event) {
 	s.Helper()
-	if err := test.SendToBroker(interrupted, clients.Kube, fn.Status.EventingStatus.BrokerURL, e); err != nil {
+	s.awaitChannels()
+	if err := test.SendToBroker(interrupted, clients.Kube, address, e); err != nil {
 		s.Fatal(err)
 	}
+}
+
+// awaitChannels waits until no Broker of the namespace loses what Triggers that are ready would pass.
+func (s *scenario) awaitChannels() {
+	s.Helper()
+	s.until("the channels", func() error { return clients.ChannelsSettled(interrupted, s.namespace) })
 }
 
 // awaitKept waits until a recorder has kept just this.
@@ -115,8 +122,8 @@ func TestReplies(t *testing.T) {
 	var ids []string
 	for i := range many {
 		ids = append(ids, fmt.Sprintf("event-%02d", i))
-		s.sendToBroker(first, addressed(first, ids[i]))
-		s.sendToBroker(echo, addressed(echo, ids[i]))
+		s.sendToBroker(first.Status.EventingStatus.BrokerURL, addressed(first, ids[i]))
+		s.sendToBroker(echo.Status.EventingStatus.BrokerURL, addressed(echo, ids[i]))
 	}
 	all := strings.Join(ids, " ")
 	// Once a reply has reached the other function it would have reached its own too.
@@ -138,7 +145,7 @@ func TestFilters(t *testing.T) {
 	send := func(id string, change func(*event.Event)) {
 		e := addressed(fn, id)
 		change(&e)
-		s.sendToBroker(fn, e)
+		s.sendToBroker(fn.Status.EventingStatus.BrokerURL, e)
 	}
 	send("other-type", func(e *event.Event) { e.SetType("org.example.test") })
 	send("tenant", func(e *event.Event) { e.SetExtension("tenant", "test") })
@@ -187,8 +194,8 @@ func TestDeadLetters(t *testing.T) {
 	})
 	failing = s.awaitReady(failing)
 
-	s.sendToBroker(failing, addressed(failing, "broken"))
-	s.sendToBroker(failing, addressed(failing, "poison"))
+	s.sendToBroker(failing.Status.EventingStatus.BrokerURL, addressed(failing, "broken"))
+	s.sendToBroker(failing.Status.EventingStatus.BrokerURL, addressed(failing, "poison"))
 	letter := ":/v1/namespaces/" + s.namespace + ":failing:3600000"
 	s.awaitKept(letters, "broken:500"+letter+" poison:400"+letter)
 	// What no retry helps is tried once, and the other one three times.
@@ -381,7 +388,7 @@ func TestBrokerOfItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	fn = s.awaitFunction(fn, (*v1alpha1.LambdaFunction).IsReady)
-	s.sendToBroker(fn, addressed(fn, "one"))
+	s.sendToBroker(fn.Status.EventingStatus.BrokerURL, addressed(fn, "one"))
 	s.awaitKept(fn, "one")
 
 	if err := clients.DeleteFunction(interrupted, fn); err != nil {

@@ -115,9 +115,7 @@ func (c *commander) command(id, eventType, data string) event.Event {
 // publish sends a command to the Broker, which sends it on in binary mode.
 func (c *commander) publish(e event.Event) {
 	c.Helper()
-	if err := test.SendToBroker(interrupted, clients.Kube, c.broker, e); err != nil {
-		c.Fatal(err)
-	}
+	c.sendToBroker(c.broker, e)
 }
 
 // send sends what is a command, or commands, to the receiver itself, in structured or batch mode.

@@ -209,6 +209,7 @@ func TestBadCommands(t *testing.T) {
 		}
 	}
 
+	s.awaitChannels()
 	// An in-memory channel has tried an event as often as it will when the sender gets its answer.
 	before, taken := c.refused(), 0.0
 	for name, bad := range commands {

@@ -147,7 +147,7 @@ func (s *scenario) coldStart(fn *v1alpha1.LambdaFunction) {
 	const caller = "00f067aa0ba902b7"
 	e := addressed(fn, id)
 	e.SetExtension("traceparent", "00-"+traceID+"-"+caller+"-01")
-	s.sendToBroker(fn, e)
+	s.sendToBroker(fn.Status.EventingStatus.BrokerURL, e)
 	spans, way := s.awaitSpans(traceID,
 		"broker.ingress kncloudevents.receive", "inmemorychannel-dispatcher kncloudevents.receive", "broker.filter POST /", "activator handle",
 		"lambda-first boot", "lambda-first init", "lambda-first route", "first queue", "lambda-first receive", "lambda-first handler", "lambda-first reply",
