@@ -57,11 +57,17 @@ func (c *cluster) restart(ctx context.Context, component string) error {
 	return c.start(ctx, d)
 }
 
-// ended is true for a process that has nothing left, such as its ports. One that is killed loses its environment before them.
+// ended is true for a process that has nothing left, such as its ports. One that is killed loses its environment before them,
+// and its first thread may have ended while others still hold them.
 func ended(pid int) bool {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	process := filepath.Join("/proc", strconv.Itoa(pid))
+	stat, err := os.ReadFile(filepath.Join(process, "stat"))
+	if err != nil {
+		return true
+	}
+	threads, err := os.ReadDir(filepath.Join(process, "task"))
 	// The state comes after the name, which is in parentheses.
-	return err != nil || bytes.HasPrefix(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" Z"))
+	return err != nil || (len(threads) <= 1 && bytes.HasPrefix(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" Z")))
 }
 
 // restartable finds a daemon that can be killed and started again while all else goes on.

@@ -257,29 +257,6 @@ func TestAgentHealth(t *testing.T) {
 	}
 }
 
-// TestAgentEdit has what is changed of an agent reach its instances.
-func TestAgentEdit(t *testing.T) {
-	t.Parallel()
-	s := newScenario(t)
-	s.startModel()
-	la := s.awaitAgentReady(s.createAgent(s.sampleAgent("agent-chat.yaml")))
-	la = s.awaitAgentReady(s.editAgent(la, func(la *v1alpha1.LambdaAgent) {
-		la.Spec.AI.Temperature, la.Spec.AI.MaxTokens, la.Spec.AI.FallbackModel = "0.1", ptr.Int32(99), "tiny"
-		la.Spec.Behavior.SystemPrompt, la.Spec.Behavior.MaxContextMessages, la.Spec.Behavior.EmitEvents = "Be brief.", ptr.Int32(3), ptr.Bool(false)
-		la.Spec.Env = append(la.Spec.Env, corev1.EnvVar{Name: "OLLAMA_MODEL", Value: "mine"})
-	}))
-	var env map[string]string
-	s.decode(s.askAgent(la, http.MethodGet, "/env", "").Body, &env)
-	for name, want := range map[string]string{
-		"TEMPERATURE": "0.1", "MAX_TOKENS": "99", "FALLBACK_MODEL": "tiny", "SYSTEM_PROMPT": "Be brief.", "MAX_CONTEXT_MESSAGES": "3", "EMIT_EVENTS": "false",
-		"OLLAMA_MODEL": "mine", "OLLAMA_URL": la.Spec.AI.Endpoint,
-	} {
-		if env[name] != want {
-			t.Errorf("%s = %q, want %q", name, env[name], want)
-		}
-	}
-}
-
 // TestAgentForwards sends events on to an agent of another namespace, once both of them allow it.
 func TestAgentForwards(t *testing.T) {
 	t.Parallel()
