@@ -21,9 +21,11 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+	admissionlisters "k8s.io/client-go/listers/admissionregistration/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	bindinginformer "knative.dev/pkg/client/injection/kube/informers/admissionregistration/v1/validatingadmissionpolicybinding/filtered"
 	podinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered"
 	k8sserviceinformer "knative.dev/pkg/client/injection/kube/informers/core/v1/service/filtered"
 	"knative.dev/pkg/configmap"
@@ -31,6 +33,7 @@ import (
 	"knative.dev/pkg/injection/clients/dynamicclient"
 	"knative.dev/pkg/kmeta"
 	"knative.dev/pkg/logging"
+	"knative.dev/pkg/reconciler"
 	servingclient "knative.dev/serving/pkg/client/injection/client"
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered"
 
@@ -66,12 +69,14 @@ func newController(
 ) *controller.Impl {
 	agentInformer, serviceInformer := lambdaagentinformer.Get(ctx), serviceinformer.Get(ctx, lambda.ManagedSelector)
 	podInformer, k8sServiceInformer := podinformer.Get(ctx, lambda.ManagedSelector), k8sserviceinformer.Get(ctx, lambda.ManagedSelector)
+	bindingInformer := bindinginformer.Get(ctx, lambda.ManagedSelector)
 
 	r := &Reconciler{
 		kube:        kubeclient.Get(ctx),
 		dynamic:     dynamicclient.Get(ctx),
 		agentLister: agentInformer.Lister(),
 		services:    k8sServiceInformer.Informer().GetIndexer(),
+		bindings:    bindingInformer.Lister(),
 		serving: &serving.Reconciler{
 			Client: servingclient.Get(ctx), Services: serviceInformer.Lister(), Pods: podInformer.Lister(), Clock: clock.RealClock{},
 		},
@@ -79,11 +84,16 @@ func newController(
 		clock:    clock.RealClock{},
 	}
 	var store *config.Store
+	var bindingChanged func(any)
 	impl := lambdaagentreconciler.NewImpl(ctx, r, func(impl *controller.Impl) controller.Options {
 		resync := func(string, any) { impl.GlobalResync(agentInformer.Informer()) }
 		store = config.NewStore(logging.FromContext(ctx).Named("config-store"), resync)
 		store.WatchConfigs(cmw)
-		return controller.Options{ConfigStore: store, Concurrency: workers}
+		bindingChanged = impl.EnqueueLabelOfNamespaceScopedResource(lambda.AgentNamespaceLabelKey, lambda.AgentLabelKey)
+		return controller.Options{
+			ConfigStore: store, Concurrency: workers,
+			PromoteFunc: func(reconciler.Bucket) { eachBinding(bindingInformer.Lister(), bindingChanged) },
+		}
 	})
 	r.enqueueAfter = impl.EnqueueAfter
 	r.models = newModelHealth(ctx, store.Load, impl.EnqueueKey)
@@ -99,6 +109,7 @@ func newController(
 	}
 	serviceInformer.Informer().AddEventHandler(children)
 	k8sServiceInformer.Informer().AddEventHandler(children)
+	bindingInformer.Informer().AddEventHandler(controller.HandleAll(bindingChanged))
 	// A pod is owned by a ReplicaSet: its label names the agent.
 	podInformer.Informer().AddEventHandler(controller.HandleAll(impl.EnqueueLabelOfNamespaceScopedResource("", lambda.AgentLabelKey)))
 	r.eventing.Kinds = watch(ctx, func(kind eventing.Kind) cache.ResourceEventHandler {
@@ -114,6 +125,18 @@ func newController(
 		}
 	}, func() { impl.GlobalResync(agentInformer.Informer()) })
 	return impl
+}
+
+// eachBinding calls changed with all bindings. A replica that begins to lead looks at all agents that there are, and has to look
+// at those too that are gone and have left a binding behind.
+func eachBinding(bindings admissionlisters.ValidatingAdmissionPolicyBindingLister, changed func(any)) {
+	all, err := bindings.List(labels.Everything())
+	if err != nil {
+		return // It lists a cache, which does not fail.
+	}
+	for _, binding := range all {
+		changed(binding)
+	}
 }
 
 // observe has reconciles of agents counted, measured and traced.

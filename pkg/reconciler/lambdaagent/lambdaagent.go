@@ -28,6 +28,7 @@ import (
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	admissionlisters "k8s.io/client-go/listers/admissionregistration/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 	"knative.dev/pkg/controller"
@@ -55,6 +56,8 @@ type Reconciler struct {
 	agentLister lambdalisters.LambdaAgentLister
 	// services are Kubernetes' own that are labelled as managed.
 	services cache.Indexer
+	// bindings are those that are labelled as managed.
+	bindings admissionlisters.ValidatingAdmissionPolicyBindingLister
 
 	// serving has agents served, and eventing wires them to Knative Eventing, where that is installed.
 	serving  *serving.Reconciler
@@ -77,13 +80,14 @@ func (r *Reconciler) ReconcileKind(ctx context.Context, la *v1alpha1.LambdaAgent
 	defer cancel()
 	defer la.Status.Summarize()
 
-	r.reconcilePermissions(la)
+	// First of all: what comes then is what the agent may have.
+	err := observability.Phase(ctx, "permissions", func(ctx context.Context) error { return r.reconcilePermissions(ctx, la) })
 	r.reconcileModel(la)
 	if la.WantsApprovals() {
 		la.Status.MarkApprovalsNotSupported()
-		return nil
+		return err
 	}
-	err := errors.Join(
+	err = errors.Join(err,
 		observability.Phase(ctx, "deploy", func(ctx context.Context) error { return r.reconcileService(ctx, la) }),
 		observability.Phase(ctx, "eventing", func(ctx context.Context) error { return r.reconcileEventing(ctx, la) }),
 		observability.Phase(ctx, "monitoring", func(ctx context.Context) error { return r.reconcileMonitoring(ctx, la) }),

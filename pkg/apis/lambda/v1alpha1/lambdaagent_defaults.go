@@ -24,6 +24,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 	"knative.dev/pkg/ptr"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 )
 
 // What holds for agents where the user does not say otherwise.
@@ -42,7 +44,7 @@ const (
 )
 
 // defaultControlEventTypes are the types of events that older clusters disable and enable capabilities with.
-var defaultControlEventTypes = []string{"io.homelab.rbac.disable", "io.homelab.rbac.enable"}
+var defaultControlEventTypes = []string{lambda.ControlDisable, lambda.ControlEnable}
 
 // SetDefaults implements apis.Defaultable.
 func (la *LambdaAgent) SetDefaults(ctx context.Context) {

@@ -29,6 +29,8 @@ const (
 	ConditionAIReady apis.ConditionType = "AIReady"
 	// ConditionMonitoringReady is True when all is there by which the agent's metrics are asked for.
 	ConditionMonitoringReady apis.ConditionType = "MonitoringReady"
+	// ConditionPermissionsReady is True when the API server refuses the agent's ServiceAccount what the agent may not make.
+	ConditionPermissionsReady apis.ConditionType = "PermissionsReady"
 )
 
 // The reasons of a LambdaAgent's conditions, besides those that functions have too. They are part of the API: alerts and
@@ -42,6 +44,8 @@ const (
 	ReasonForwardTargetNotFound = "ForwardTargetNotFound"
 	// ReasonCapabilityDisabled : spec.permissions or an event forbids what would be needed; the message says which.
 	ReasonCapabilityDisabled = "CapabilityDisabled"
+	// ReasonNotEnforced : the API server does not refuse what the agent may not make; the message says why.
+	ReasonNotEnforced = "NotEnforced"
 	// ReasonNoModel : the agent has no model. AIReady is True.
 	ReasonNoModel = "NoModel"
 	// ReasonHealthCheckDisabled : nobody looks after the endpoint of the model. AIReady is Unknown.
@@ -167,6 +171,11 @@ func (s *LambdaAgentStatus) MarkAI(status corev1.ConditionStatus, reason, messag
 // MarkMonitoring says whether all is there by which the agent's metrics are asked for.
 func (s *LambdaAgentStatus) MarkMonitoring(status corev1.ConditionStatus, reason, message string) {
 	s.inform(ConditionMonitoringReady, status, reason, message)
+}
+
+// MarkPermissions says whether the API server refuses what the agent may not make.
+func (s *LambdaAgentStatus) MarkPermissions(status corev1.ConditionStatus, reason, message string) {
+	s.inform(ConditionPermissionsReady, status, reason, message)
 }
 
 // inform sets a condition that Ready does not depend on.

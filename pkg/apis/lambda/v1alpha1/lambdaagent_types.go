@@ -27,6 +27,8 @@ import (
 	"knative.dev/pkg/apis"
 	duckv1 "knative.dev/pkg/apis/duck/v1"
 	"knative.dev/pkg/kmeta"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 )
 
 // LambdaAgent is an AI agent: an image that is there already, its model, and the events that reach it. It is served by a
@@ -71,7 +73,8 @@ type LambdaAgentSpec struct {
 	// image is the agent's program, a server of HTTP.
 	Image ImageSource `json:"image"`
 
-	// serviceAccountName is the ServiceAccount the agent runs as. Without it the agent has no token of the Kubernetes API.
+	// serviceAccountName is the ServiceAccount the agent runs as. Without it the agent has no token of the Kubernetes API, and
+	// permissions hold for the ServiceAccount default.
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 
@@ -147,11 +150,11 @@ type Capability string
 
 const (
 	// CapabilityBroker is to have Brokers.
-	CapabilityBroker Capability = "broker"
+	CapabilityBroker Capability = lambda.CapabilityBroker
 	// CapabilityTrigger is to have Triggers.
-	CapabilityTrigger Capability = "trigger"
+	CapabilityTrigger Capability = lambda.CapabilityTrigger
 	// CapabilityFunction is to make LambdaFunctions.
-	CapabilityFunction Capability = "function"
+	CapabilityFunction Capability = lambda.CapabilityFunction
 )
 
 // PermissionsSpec takes away from an agent what its ServiceAccount, or the operator, could do for it.
@@ -180,11 +183,12 @@ type PermissionsSpec struct {
 
 // EventControlsSpec says which events disable what an agent may do, and enable it again.
 type EventControlsSpec struct {
-	// allowEventDisable is true where events may do so.
+	// allowEventDisable is true where events may do so. What they have disabled stays so while it is false.
 	// +optional
 	AllowEventDisable bool `json:"allowEventDisable,omitempty"`
 
-	// controlEventTypes are the types of these events. Default io.homelab.rbac.disable and io.homelab.rbac.enable.
+	// controlEventTypes are the types of these events, each with disable or enable after its last dot. Default
+	// io.homelab.rbac.disable and io.homelab.rbac.enable.
 	// +optional
 	ControlEventTypes []string `json:"controlEventTypes,omitempty"`
 
@@ -195,8 +199,9 @@ type EventControlsSpec struct {
 
 // LambdaAgentStatus is what the controller found.
 type LambdaAgentStatus struct {
-	// Conditions: Ready, and what it is made of: ServiceReady and, for agents that have spec.eventing, EventingReady. AIReady
-	// and MonitoringReady tell of the model and of what measures the agent: Ready does not depend on them.
+	// Conditions: Ready, and what it is made of: ServiceReady and, for agents that have spec.eventing, EventingReady. AIReady,
+	// MonitoringReady and PermissionsReady tell of the model, of what measures the agent, and whether what it may not do is
+	// refused: Ready does not depend on them.
 	duckv1.Status `json:",inline"`
 
 	// Address is where events and calls are sent to within the cluster.

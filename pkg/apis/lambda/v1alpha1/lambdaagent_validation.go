@@ -31,6 +31,7 @@ import (
 	"knative.dev/pkg/apis"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 )
 
 const (
@@ -56,7 +57,7 @@ func (la *LambdaAgent) Validate(ctx context.Context) *apis.FieldError {
 	// Checks of optional fields may then rely on their defaults, whoever calls.
 	la = la.DeepCopy()
 	la.SetDefaults(ctx)
-	return validateMetadata(&la.ObjectMeta).ViaField("metadata").
+	return validateMetadata(&la.ObjectMeta).Also(validateDisabled(la.Annotations)).ViaField("metadata").
 		Also(la.Spec.validate(ctx).ViaField("spec")).
 		Also(la.validateEventing().ViaField("spec", "eventing")).
 		Also(la.warnOfOverrides().ViaField("spec"))
@@ -221,17 +222,15 @@ func (p *PermissionsSpec) validate() (errs *apis.FieldError) {
 			errs = errs.Also(validateLabel(namespace, apis.CurrentField).ViaFieldIndex("allowedTargetNamespaces", i))
 		}
 	}
-	if p.DisableFunctionCreation {
-		errs = errs.Also(warn("this release does not hinder the ServiceAccount: give it no right to create lambdafunctions", "disableFunctionCreation"))
-	}
 	if p.EventControls == nil {
 		return errs
 	}
-	if p.EventControls.AllowEventDisable {
-		errs = errs.Also(warn("this release takes no control events: nothing is disabled by them", "allowEventDisable").ViaField("eventControls"))
-	}
 	for i, eventType := range p.EventControls.ControlEventTypes {
-		errs = errs.Also(validateEventType(eventType, apis.CurrentField).ViaFieldIndex("controlEventTypes", i).ViaField("eventControls"))
+		err := validateEventType(eventType, apis.CurrentField)
+		if _, ok := lambda.ParseControlType(eventType); err == nil && !ok {
+			err = apis.ErrInvalidValue(shorten(eventType), apis.CurrentField, "it says neither disable nor enable after its last dot, as "+lambda.ControlDisable+" does")
+		}
+		errs = errs.Also(err.ViaFieldIndex("controlEventTypes", i).ViaField("eventControls"))
 	}
 	for i, source := range p.EventControls.AllowedControlSources {
 		err := validateEventSource(source, apis.CurrentField)
@@ -241,6 +240,14 @@ func (p *PermissionsSpec) validate() (errs *apis.FieldError) {
 		errs = errs.Also(err.ViaFieldIndex("allowedControlSources", i).ViaField("eventControls"))
 	}
 	return errs
+}
+
+// validateDisabled checks the annotation that control events write, which people may write too.
+func validateDisabled(annotations map[string]string) *apis.FieldError {
+	if _, err := lambda.ParseDisabled(annotations[lambda.DisabledByEventAnnotationKey]); err != nil {
+		return apis.ErrGeneric(lambda.DisabledByEventAnnotationKey+": "+err.Error(), "annotations")
+	}
+	return nil
 }
 
 // validateLabel checks the name of a namespace, or of what a Knative Service is named after.

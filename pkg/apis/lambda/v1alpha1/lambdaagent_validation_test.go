@@ -33,6 +33,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 )
 
 // validAgent is the shortest agent that is accepted, with changes.
@@ -130,8 +131,11 @@ func TestValidateAcceptsAgents(t *testing.T) {
 		{name: "agentic", change: func(la *LambdaAgent) { la.Spec.OperationMode = OperationModeAgentic }},
 		{name: "permissions", change: withPermissions(PermissionsSpec{
 			DisableBrokerCreation: true, AllowedTargetNamespaces: []string{"*", "others"},
-			EventControls: &EventControlsSpec{ControlEventTypes: []string{"a.b"}, AllowedControlSources: []string{"/guard", "https://example.com/?a=b"}},
+			EventControls: &EventControlsSpec{AllowEventDisable: true, ControlEventTypes: []string{"a.disable", "enable"}, AllowedControlSources: []string{"/guard", "https://example.com/?a=b"}},
 		})},
+		{name: "disabled by an event", change: func(la *LambdaAgent) {
+			la.Annotations = map[string]string{lambda.DisabledByEventAnnotationKey: `[{"capability":"broker","until":"2026-01-02T03:04:05Z"}]`}
+		}},
 		{name: "subscriptions", change: withSubscriptions(
 			SubscriptionSpec{EventType: "*"}, SubscriptionSpec{EventType: "a"}, SubscriptionSpec{EventType: "a.*"}, SubscriptionSpec{EventType: "a.b", Source: "/a"},
 			SubscriptionSpec{EventType: "a.b", Source: "/a/*"}, SubscriptionSpec{EventType: "a.b", Source: "*"}, SubscriptionSpec{EventType: strings.Repeat("a", 256) + ".*"},
@@ -319,12 +323,21 @@ var agentRefusals = []agentRefusal{{
 	name: "permissions that are none",
 	change: withPermissions(PermissionsSpec{
 		AllowedTargetNamespaces: []string{"a", ""},
-		EventControls:           &EventControlsSpec{ControlEventTypes: []string{"a.*"}, AllowedControlSources: []string{"", "a b", "/a/*"}},
+		EventControls:           &EventControlsSpec{ControlEventTypes: []string{"a.*", "a.disabled"}, AllowedControlSources: []string{"", "a b", "/a/*"}},
 	}),
 	want: "invalid value: /a/*: spec.permissions.eventControls.allowedControlSources[2]\n" + eventSource + "\n" +
 		"invalid value: a b: spec.permissions.eventControls.allowedControlSources[1]\n" + eventSource + "\n" +
 		"invalid value: a.*: spec.permissions.eventControls.controlEventTypes[0]\n" + star + "\n" +
+		"invalid value: a.disabled: spec.permissions.eventControls.controlEventTypes[1]\n" +
+		"it says neither disable nor enable after its last dot, as io.homelab.rbac.disable does\n" +
 		"missing field(s): spec.permissions.allowedTargetNamespaces[1], spec.permissions.eventControls.allowedControlSources[0]",
+}, {
+	name: "an event that has disabled what there is not",
+	change: func(la *LambdaAgent) {
+		la.Annotations = map[string]string{lambda.DisabledByEventAnnotationKey: `[{"capability":"pods"}]`}
+	},
+	want: `lambda.knative.io/disabled-by-event: [0].capability: "pods" is no capability; ` +
+		"the capabilities are: broker, trigger, function: metadata.annotations",
 }, {
 	name:   "a variable of Knative's",
 	change: func(la *LambdaAgent) { la.Spec.Env = []corev1.EnvVar{{Name: "PORT", Value: "1"}} },
@@ -504,13 +517,6 @@ func TestValidateWarnsOfAgents(t *testing.T) {
 			{EventTypes: []string{"a"}, TargetAgent: "other", TargetNamespace: "others"},
 		}}),
 		want: "nothing is forwarded before spec.permissions.allowedTargetNamespaces has this namespace: spec.eventing.forwards[0].targetNamespace",
-	}, {
-		name: "what has no effect yet",
-		change: func(la *LambdaAgent) {
-			la.Spec.Permissions = &PermissionsSpec{DisableFunctionCreation: true, EventControls: &EventControlsSpec{AllowEventDisable: true}}
-		},
-		want: "this release does not hinder the ServiceAccount: give it no right to create lambdafunctions: spec.permissions.disableFunctionCreation\n" +
-			"this release takes no control events: nothing is disabled by them: spec.permissions.eventControls.allowEventDisable",
 	}, {
 		name:   "dead letters in RabbitMQ",
 		change: withAgentEventing(AgentEventingSpec{DLQ: &DLQSpec{QueueName: "q"}}),

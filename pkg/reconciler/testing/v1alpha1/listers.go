@@ -20,6 +20,7 @@ import (
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	faketektonclientset "github.com/tektoncd/pipeline/pkg/client/clientset/versioned/fake"
 	tektonlisters "github.com/tektoncd/pipeline/pkg/client/listers/pipeline/v1"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,6 +29,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	fakekubeclientset "k8s.io/client-go/kubernetes/fake"
+	admissionlisters "k8s.io/client-go/listers/admissionregistration/v1"
 	corev1listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	eventingv1 "knative.dev/eventing/pkg/apis/eventing/v1"
@@ -165,6 +167,11 @@ func (l *Listers) ServiceLister() servinglisters.ServiceLister {
 // KubeServices returns the Services of Kubernetes itself.
 func (l *Listers) KubeServices() cache.Indexer {
 	return l.indexer(&corev1.Service{})
+}
+
+// BindingLister returns the lister of ValidatingAdmissionPolicyBindings.
+func (l *Listers) BindingLister() admissionlisters.ValidatingAdmissionPolicyBindingLister {
+	return admissionlisters.NewValidatingAdmissionPolicyBindingLister(l.indexer(&admissionv1.ValidatingAdmissionPolicyBinding{}))
 }
 
 // ServiceAccounts returns the ServiceAccounts.

@@ -46,6 +46,12 @@ func Metrics(la *v1alpha1.LambdaAgent) string {
 	return kmeta.ChildName(la.Name, "-metrics")
 }
 
+// Binding is the name of the ValidatingAdmissionPolicyBinding of an agent, which is in no namespace. Neither part has a dot, so
+// that no two agents have the same.
+func Binding(namespace, agent string) string {
+	return namespace + "." + agent
+}
+
 // Triggers gives names to an agent's Triggers: each has the name that people expect, as far as it is a name, and no other has
 // it. All others end with a hash of what makes them what they are. The zero value is not usable.
 type Triggers struct {

@@ -47,6 +47,7 @@ func TestNames(t *testing.T) {
 		{"Service", Service(chat), "chat"},
 		{"Broker", Broker("chat"), "chat-broker"},
 		{"Metrics", Metrics(chat), "chat-metrics"},
+		{"Binding", Binding("default", "chat"), "default.chat"},
 		{"Subscription", subscription(chat, "com.example.order", ""), "chat-com-example-order"},
 		{"Subscription of any source", subscription(chat, "com.example.order", "*"), "chat-com-example-order"},
 		{"Forward", forward(chat, "records", "com.example.order"), "chat-fwd-records-com-example-order"},
