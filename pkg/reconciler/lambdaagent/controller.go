@@ -113,16 +113,7 @@ func newController(
 	// A pod is owned by a ReplicaSet: its label names the agent.
 	podInformer.Informer().AddEventHandler(controller.HandleAll(impl.EnqueueLabelOfNamespaceScopedResource("", lambda.AgentLabelKey)))
 	r.eventing.Kinds = watch(ctx, func(kind eventing.Kind) cache.ResourceEventHandler {
-		switch kind {
-		case eventing.Brokers:
-			return controller.HandleAll(w.brokerChanged)
-		case eventing.RabbitMQConfigs:
-			return controller.HandleAll(w.settingsChanged)
-		case eventing.Triggers, eventing.ServiceMonitors:
-			return children
-		default:
-			return nil // agents have no sources
-		}
+		return w.handler(kind, children)
 	}, func() { impl.GlobalResync(agentInformer.Informer()) })
 	return impl
 }
@@ -168,6 +159,20 @@ func (r *Reconciler) forgetModel(object any) {
 type wakes struct {
 	agents  lambdalisters.LambdaAgentLister
 	enqueue func(types.NamespacedName)
+}
+
+// handler is what follows objects of a kind that the cluster may have; nil where agents have none.
+func (w *wakes) handler(kind eventing.Kind, children cache.ResourceEventHandler) cache.ResourceEventHandler {
+	switch kind {
+	case eventing.Brokers:
+		return controller.HandleAll(w.brokerChanged)
+	case eventing.RabbitMQConfigs:
+		return controller.HandleAll(w.settingsChanged)
+	case eventing.Triggers, eventing.ServiceMonitors:
+		return children
+	default:
+		return nil
+	}
 }
 
 // agentChanged wakes the agents that forward to the agent.

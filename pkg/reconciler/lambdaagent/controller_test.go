@@ -26,6 +26,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	_ "knative.dev/eventing/pkg/client/injection/client/fake"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
+	_ "knative.dev/pkg/client/injection/kube/informers/admissionregistration/v1/validatingadmissionpolicybinding/filtered/fake"
 	_ "knative.dev/pkg/client/injection/kube/informers/core/v1/pod/filtered/fake"
 	_ "knative.dev/pkg/client/injection/kube/informers/core/v1/service/filtered/fake"
 	_ "knative.dev/pkg/client/injection/kube/informers/core/v1/serviceaccount/filtered/fake"
@@ -137,6 +138,12 @@ func TestNewController(t *testing.T) {
 				return err
 			}
 			_, err := kubeclient.Get(ctx).CoreV1().Services(la.Namespace).Create(ctx, metricsOf(la), create)
+			return err
+		},
+	}, {
+		name: "ValidatingAdmissionPolicyBinding",
+		change: func() error {
+			_, err := kubeclient.Get(ctx).AdmissionregistrationV1().ValidatingAdmissionPolicyBindings().Create(ctx, bindingOf(la), create)
 			return err
 		},
 	}, {

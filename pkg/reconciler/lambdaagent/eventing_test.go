@@ -18,11 +18,9 @@ package lambdaagent
 
 import (
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -361,72 +359,6 @@ func forwardRows() rtesting.TableTest {
 		WantStatusUpdates: statusUpdate(here(found, wired(0, 0), trouble(corev1.ConditionFalse, v1alpha1.ReasonForwardNotAllowed,
 			none+`that agent has to allow it: add namespace "default" to its spec.permissions.allowedTargetNamespaces.`))),
 	})
-}
-
-// permissionRows are about what an agent may not do.
-func permissionRows() rtesting.TableTest {
-	const (
-		byBroker = "The agent gets no Broker, and so no events: spec.permissions.disableBrokerCreation disables it: " +
-			"set it to false, or remove what needs it from spec.eventing."
-		byTrigger = "The agent gets no Triggers, and so no events: spec.permissions.disableTriggerCreation disables it: " +
-			"set it to false, or remove what needs it from spec.eventing."
-		byEvent = `The agent gets no Triggers, and so no events: an event from "/guard" has disabled it: ` +
-			"enable it by another event, or wait until that expires."
-	)
-	onlyA := subscribed("a")
-	noBroker := WithPermissions(v1alpha1.PermissionsSpec{DisableBrokerCreation: true})
-	noTrigger := WithPermissions(v1alpha1.PermissionsSpec{DisableTriggerCreation: true})
-	may := func(status v1alpha1.PermissionStatus) AgentOption {
-		return func(la *v1alpha1.LambdaAgent) { la.Status.PermissionStatus = &status }
-	}
-	until := func(at time.Time) v1alpha1.PermissionStatus {
-		return v1alpha1.PermissionStatus{TriggerCreationDisabled: true, DisabledByEvent: []v1alpha1.DisabledCapability{
-			{Capability: v1alpha1.CapabilityTrigger, DisabledBy: "/guard", ExpiresAt: &metav1.Time{Time: at}},
-		}}
-	}
-	forever := until(now)
-	forever.DisabledByEvent[0].ExpiresAt = nil
-	broker, trigger := brokerOf(agent(onlyA), readyBroker), triggerOf(agent(onlyA), 0, readyTrigger)
-	deleted := []clientgotesting.DeleteActionImpl{deletion(triggers, "chat-a")}
-	deletedEvent := normal("Deleted", "Deleted Trigger %q", "chat-a")
-	disabled := func(message string) AgentOption {
-		return trouble(corev1.ConditionFalse, v1alpha1.ReasonCapabilityDisabled, message)
-	}
-	return rtesting.TableTest{{
-		Name: "no Broker", Ctx: installed, Key: key,
-		Objects:           live(agent(onlyA, noBroker), broker, trigger),
-		WantDeletes:       append(deleted, deletion(eventingv1.SchemeGroupVersion.WithResource("brokers"), "chat-broker")),
-		WantEvents:        []string{deletedEvent, normal("Deleted", "Deleted Broker %q", "chat-broker")},
-		WantStatusUpdates: statusUpdate(agent(onlyA, noBroker, found, may(v1alpha1.PermissionStatus{BrokerCreationDisabled: true}), unwired, disabled(byBroker))),
-	}, {
-		Name: "no Trigger", Ctx: installed, Key: key,
-		Objects:           live(agent(onlyA, noTrigger), broker, trigger),
-		WantDeletes:       deleted,
-		WantEvents:        []string{deletedEvent},
-		WantStatusUpdates: statusUpdate(agent(onlyA, noTrigger, found, may(v1alpha1.PermissionStatus{TriggerCreationDisabled: true}), wired(0, 0), disabled(byTrigger))),
-	}, {
-		Name: "no Trigger, and none is wanted", Ctx: installed, Key: key,
-		Objects:           live(agent(subscribed(), noTrigger), broker),
-		WantStatusUpdates: statusUpdate(agent(subscribed(), noTrigger, found, may(v1alpha1.PermissionStatus{TriggerCreationDisabled: true}), wired(0, 0))),
-	}, {
-		Name: "neither, and no eventing", Ctx: installed, Key: key,
-		Objects: live(agent(WithPermissions(v1alpha1.PermissionsSpec{DisableBrokerCreation: true, DisableTriggerCreation: true, DisableFunctionCreation: true}))),
-		WantStatusUpdates: statusUpdate(agent(WithPermissions(v1alpha1.PermissionsSpec{DisableBrokerCreation: true, DisableTriggerCreation: true, DisableFunctionCreation: true}),
-			found, may(v1alpha1.PermissionStatus{BrokerCreationDisabled: true, TriggerCreationDisabled: true, FunctionCreationDisabled: true}))),
-	}, {
-		Name: "disabled by an event", Ctx: installed, Key: key,
-		Objects:           live(agent(onlyA, found, wired(1, 0), may(until(now.Add(time.Second)))), broker, trigger),
-		WantDeletes:       deleted,
-		WantEvents:        []string{deletedEvent},
-		WantStatusUpdates: statusUpdate(agent(onlyA, found, may(until(now.Add(time.Second))), wired(0, 0), disabled(byEvent))),
-	}, {
-		Name: "disabled by an event until another", Ctx: installed, Key: key,
-		Objects: live(agent(onlyA, found, may(forever), wired(0, 0), disabled(byEvent)), broker),
-	}, {
-		Name: "that has expired", Ctx: installed, Key: key,
-		Objects:           live(agent(onlyA, found, may(until(now)), wired(0, 0), disabled(byEvent)), broker, trigger),
-		WantStatusUpdates: statusUpdate(agent(onlyA, found, wired(1, 0))),
-	}}
 }
 
 // monitoringRows are about what the agent's metrics are asked for by.

@@ -96,6 +96,7 @@ func newReconciler(ctx context.Context, listers *Listers, _ configmap.Watcher) c
 	}
 	r := &Reconciler{
 		kube: fakekubeclient.Get(ctx), dynamic: fakedynamicclient.Get(ctx), agentLister: listers.LambdaAgentLister(), services: listers.KubeServices(),
+		bindings: listers.BindingLister(),
 		serving: &knativeserving.Reconciler{
 			Client: fakeservingclient.Get(ctx), Services: listers.ServiceLister(), Pods: listers.PodLister(), Clock: clock,
 		},
@@ -121,6 +122,7 @@ func found(la *v1alpha1.LambdaAgent) {
 	la.SetDefaults(context.Background())
 	la.Status.ObservedGeneration = la.Generation
 	la.Status.InitializeConditions()
+	la.Status.MarkPermissions(corev1.ConditionTrue, "", "")
 	la.Status.MarkAI(corev1.ConditionTrue, v1alpha1.ReasonNoModel, "The agent has no model.")
 	withService(WithServiceReady)(la)
 	la.Status.MarkEventing(false, corev1.ConditionTrue, v1alpha1.ReasonEventingDisabled, "The agent does not want events.")
@@ -300,6 +302,7 @@ func serviceRows() rtesting.TableTest {
 			la.Spec.OperationMode = v1alpha1.OperationModeSupervised
 			la.Status.ObservedGeneration = 1
 			la.Status.InitializeConditions()
+			la.Status.MarkPermissions(corev1.ConditionTrue, "", "")
 			la.Status.MarkAI(corev1.ConditionTrue, v1alpha1.ReasonNoModel, "The agent has no model.")
 			la.Status.MarkApprovalsNotSupported()
 		}, summarized)),
@@ -344,7 +347,7 @@ func serviceRows() rtesting.TableTest {
 func tables() map[string]rtesting.TableTest {
 	return map[string]rtesting.TableTest{
 		"service": serviceRows(), "model": modelRows(), "eventing": eventingRows(), "forward": forwardRows(),
-		"permission": permissionRows(), "monitoring": monitoringRows(),
+		"permission": permissionRows(), "binding": bindingRows(), "monitoring": monitoringRows(),
 	}
 }
 
