@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package access asks the API server who sends a request, and what they may do with LambdaFunctions: an endpoint of ours
+// Package access asks the API server who sends a request, and what they may do with LambdaFunctions and LambdaAgents: an endpoint of ours
 // gives nobody more rights than kubectl would.
 package access
 
@@ -31,11 +31,10 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/cache"
 	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
-
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 )
 
 const (
@@ -68,8 +67,9 @@ type tokenKey struct {
 }
 
 type rightKey struct {
-	user                      [sha256.Size]byte
-	verb, namespace, function string
+	user                  [sha256.Size]byte
+	verb, namespace, name string
+	resource              schema.GroupResource
 }
 
 // NewReviewer makes a Reviewer that keeps verdicts, good and bad, for lifetime.
@@ -133,10 +133,10 @@ func (r *Reviewer) review(ctx context.Context, token, audience string) (*authent
 	return &review.Status.User, nil
 }
 
-// May is true where the user has the verb on a LambdaFunction; an empty name stands for all of the namespace. It fails
-// with ErrUnavailable.
-func (r *Reviewer) May(ctx context.Context, user *User, verb, namespace, function string) (bool, error) {
-	key := rightKey{user.key, verb, namespace, function}
+// May is true where the user has the verb on an object of the resource, such as lambda.LambdaFunctionsResource; an empty name
+// stands for all of the namespace. It fails with ErrUnavailable.
+func (r *Reviewer) May(ctx context.Context, user *User, verb string, resource schema.GroupResource, namespace, name string) (bool, error) {
+	key := rightKey{user.key, verb, namespace, name, resource}
 	if verdict, ok := r.verdicts.Get(key); ok {
 		return verdict == true, nil
 	}
@@ -150,11 +150,11 @@ func (r *Reviewer) May(ctx context.Context, user *User, verb, namespace, functio
 		Groups: user.info.Groups,
 		Extra:  extra,
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Group:     lambda.GroupName,
-			Resource:  lambda.LambdaFunctionsResource.Resource,
+			Group:     resource.Group,
+			Resource:  resource.Resource,
 			Verb:      verb,
 			Namespace: namespace,
-			Name:      function,
+			Name:      name,
 		},
 	}}, metav1.CreateOptions{})
 	if err != nil {

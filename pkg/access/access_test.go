@@ -25,6 +25,7 @@ import (
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/access"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/access/accesstest"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 )
 
 func request(t *testing.T, authorization string) *http.Request {
@@ -46,7 +47,7 @@ func TestVerdictsAreKept(t *testing.T) {
 			t.Fatalf("Authenticate() = %v, %v", admin, err)
 		}
 		for namespace, want := range map[string]bool{"shop": true, "other": false} {
-			if ok, err := reviewer.May(t.Context(), admin, "update", namespace, ""); err != nil || ok != want {
+			if ok, err := reviewer.May(t.Context(), admin, "update", lambda.LambdaFunctionsResource, namespace, ""); err != nil || ok != want {
 				t.Errorf("May(%s) = %t, %v", namespace, ok, err)
 			}
 		}
@@ -95,14 +96,14 @@ func TestUnavailable(t *testing.T) {
 	if _, err := reviewer.Authenticate(request(t, "Bearer other"), ""); !errors.Is(err, access.ErrUnavailable) {
 		t.Error("Authenticate() =", err)
 	}
-	if _, err := reviewer.May(t.Context(), admin, "update", "shop", ""); !errors.Is(err, access.ErrUnavailable) {
+	if _, err := reviewer.May(t.Context(), admin, "update", lambda.LambdaFunctionsResource, "shop", ""); !errors.Is(err, access.ErrUnavailable) {
 		t.Error("May() =", err)
 	}
 	c.Break(nil)
 	if _, err := reviewer.Authenticate(request(t, "Bearer other"), ""); err != nil {
 		t.Error("Authenticate() =", err)
 	}
-	if ok, err := reviewer.May(t.Context(), admin, "update", "shop", ""); err != nil || !ok {
+	if ok, err := reviewer.May(t.Context(), admin, "update", lambda.LambdaFunctionsResource, "shop", ""); err != nil || !ok {
 		t.Errorf("May() = %t, %v", ok, err)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"strings"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/access"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 )
 
 // Verbs on LambdaFunctions that give rights to their letters.
@@ -39,7 +40,7 @@ var errForbidden = &Problem{Status: http.StatusForbidden, Code: codeForbidden, D
 // require refuses a user who has the verb neither on all functions of the namespace nor on each of those named. Where
 // none is named it takes all.
 func (s *Server) require(ctx context.Context, user *access.User, verb, namespace string, functions ...string) error {
-	ok, err := s.access.May(ctx, user, verb, namespace, "")
+	ok, err := s.access.May(ctx, user, verb, lambda.LambdaFunctionsResource, namespace, "")
 	if err != nil || ok {
 		return err
 	}
@@ -51,7 +52,7 @@ func (s *Server) require(ctx context.Context, user *access.User, verb, namespace
 		if function == "" {
 			return errForbidden
 		}
-		if ok, err := s.access.May(ctx, user, verb, namespace, function); err != nil {
+		if ok, err := s.access.May(ctx, user, verb, lambda.LambdaFunctionsResource, namespace, function); err != nil {
 			return err
 		} else if !ok {
 			return errForbidden

@@ -59,7 +59,7 @@ var compiled = sync.OnceValue(func() map[string]*jsonschema.Schema {
 	compiler := jsonschema.NewCompiler()
 	compiler.UseLoader(loader{})
 	schemas := map[string]*jsonschema.Schema{}
-	for _, t := range slices.Concat(Commands(), Lifecycle()) {
+	for _, t := range slices.Concat(Commands(), Controls(), Lifecycle()) {
 		schemas[t] = compiler.MustCompile(base + t + ".json")
 	}
 	return schemas

@@ -21,6 +21,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 )
 
 func TestCheck(t *testing.T) {
@@ -57,7 +59,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestAllSchemasCompile(t *testing.T) {
-	for _, eventType := range slices.Concat(Commands(), Lifecycle()) {
+	for _, eventType := range slices.Concat(Commands(), Controls(), Lifecycle()) {
 		if compiled()[eventType] == nil {
 			t.Error("no schema of", eventType)
 		}
@@ -79,4 +81,15 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestControlTypes(t *testing.T) {
+	for eventType, want := range map[string]string{
+		lambda.ControlDisable: lambda.ControlDisable, "com.example.guard.enable": lambda.ControlEnable,
+		CommandPrefix + "agent.disable": "", BuildStart: "", FunctionReady: "", "com.example.disabled": "",
+	} {
+		if got, ok := Control(eventType); got != want || ok != (want != "") {
+			t.Errorf("Control(%q) = %q, %t", eventType, got, ok)
+		}
+	}
 }

@@ -47,15 +47,31 @@ const (
 // apiVersion of what events have.
 const apiVersion = "v1alpha1"
 
-var functionResource = schema.GroupVersionResource{Group: lambda.GroupName, Version: apiVersion, Resource: lambda.LambdaFunctionsResource.Resource}
+var (
+	functionResource = lambda.LambdaFunctionsResource.WithVersion(apiVersion)
+	agentResource    = lambda.LambdaAgentsResource.WithVersion(apiVersion)
+)
 
-func (s *Server) functions(o *order) dynamic.ResourceInterface {
-	return s.client.Resource(functionResource).Namespace(o.namespace)
+// kind is what a command is about.
+type kind struct {
+	// name is LambdaFunction, noun what people call it.
+	name, noun string
+	resource   schema.GroupVersionResource
 }
 
-// find returns the function of a command, after it was made sure that the sender may do with it what the command says.
+var (
+	functions = kind{"LambdaFunction", "function", functionResource}
+	agents    = kind{"LambdaAgent", "agent", agentResource}
+)
+
+// target has the objects that are of the command's kind, in its namespace.
+func (s *Server) target(o *order) dynamic.ResourceInterface {
+	return s.client.Resource(o.kind.resource).Namespace(o.namespace)
+}
+
+// find returns the object of a command, after it was made sure that the sender may do with it what the command says.
 func (s *Server) find(ctx context.Context, user *access.User, o *order) (*unstructured.Unstructured, error) {
-	current, err := s.functions(o).Get(ctx, o.name, metav1.GetOptions{})
+	current, err := s.target(o).Get(ctx, o.name, metav1.GetOptions{})
 	switch {
 	case errors.IsNotFound(err):
 		if err := s.require(ctx, user, verbPatch, o); err != nil {
@@ -70,7 +86,7 @@ func (s *Server) find(ctx context.Context, user *access.User, o *order) (*unstru
 
 // apply creates the function of a command, or changes it to be as the command has it.
 func (s *Server) apply(ctx context.Context, user *access.User, o *order) (duplicate bool, err error) {
-	current, err := s.functions(o).Get(ctx, o.name, metav1.GetOptions{})
+	current, err := s.target(o).Get(ctx, o.name, metav1.GetOptions{})
 	switch {
 	case errors.IsNotFound(err):
 		return s.create(ctx, user, o)
@@ -97,7 +113,7 @@ func (s *Server) apply(ctx context.Context, user *access.User, o *order) (duplic
 	if err != nil {
 		return false, fmt.Errorf("failed to encode the function: %w", err)
 	}
-	_, err = s.functions(o).Patch(ctx, o.name, types.ApplyPatchType, text, metav1.PatchOptions{
+	_, err = s.target(o).Patch(ctx, o.name, types.ApplyPatchType, text, metav1.PatchOptions{
 		FieldManager: fieldManager, Force: ptr.To(true), FieldValidation: metav1.FieldValidationStrict,
 	})
 	return false, err
@@ -108,6 +124,9 @@ func (s *Server) create(ctx context.Context, user *access.User, o *order) (dupli
 	if err := s.require(ctx, user, verbCreate, o); err != nil {
 		return false, err
 	}
+	if err := s.requireCapable(ctx, user); err != nil {
+		return false, err
+	}
 	grave, err := s.graves.find(ctx, o.namespace, o.name)
 	if err != nil {
 		return false, err
@@ -116,7 +135,7 @@ func (s *Server) create(ctx context.Context, user *access.User, o *order) (dupli
 		return true, nil
 	}
 	desired := o.object(ctx, grave.done().with(o.id), true)
-	_, err = s.functions(o).Create(ctx, desired, metav1.CreateOptions{FieldManager: fieldManager, FieldValidation: metav1.FieldValidationStrict})
+	_, err = s.target(o).Create(ctx, desired, metav1.CreateOptions{FieldManager: fieldManager, FieldValidation: metav1.FieldValidationStrict})
 	return false, err
 }
 
@@ -130,7 +149,7 @@ func (s *Server) takeOver(ctx context.Context, o *order, current *unstructured.U
 	if len(patch) == 0 {
 		return current, nil
 	}
-	return s.functions(o).Patch(ctx, o.name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
+	return s.target(o).Patch(ctx, o.name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
 }
 
 // object is the function of a command.
@@ -148,7 +167,7 @@ func (o *order) object(ctx context.Context, done journal, created bool) *unstruc
 	maps.Copy(annotations, o.payload.Metadata.Annotations)
 	object := &unstructured.Unstructured{Object: map[string]any{"spec": o.payload.Spec}}
 	object.SetAPIVersion(lambda.GroupName + "/" + apiVersion)
-	object.SetKind("LambdaFunction")
+	object.SetKind(o.kind.name)
 	object.SetNamespace(o.namespace)
 	object.SetName(o.name)
 	object.SetAnnotations(annotations)
@@ -158,7 +177,7 @@ func (o *order) object(ctx context.Context, done journal, created bool) *unstruc
 	return object
 }
 
-// annotate writes annotations of a function together with the command that they are of.
+// annotate writes annotations of an object together with the command that they are of. Nil removes one.
 func (s *Server) annotate(ctx context.Context, o *order, current *unstructured.Unstructured, annotations map[string]any) error {
 	all := map[string]any{
 		journalAnnotation:               journalOf(current).with(o.id).String(),
@@ -171,6 +190,6 @@ func (s *Server) annotate(ctx context.Context, o *order, current *unstructured.U
 	if err != nil {
 		return fmt.Errorf("failed to encode the annotations: %w", err)
 	}
-	_, err = s.functions(o).Patch(ctx, o.name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: commandFieldManager})
+	_, err = s.target(o).Patch(ctx, o.name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: commandFieldManager})
 	return err
 }

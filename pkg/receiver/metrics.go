@@ -53,20 +53,25 @@ const (
 	resultDuplicate = "duplicate"
 	// typeOther stands for types that are none of ours, and for what could not be read.
 	typeOther = "other"
-	// typePush stands for what tells of new code.
-	typePush = "push"
+	// typePush stands for what tells of new code, and typeControl for control events of types that agents chose.
+	typePush    = "push"
+	typeControl = "control"
 )
 
 func record(ctx context.Context, e *event.Event, a *Answer, took time.Duration) {
 	eventType := typeOther
 	switch {
 	case e == nil:
-	case slices.Contains(events.Commands(), e.Type()):
+	case slices.Contains(events.Commands(), e.Type()), slices.Contains(events.Controls(), e.Type()):
 		eventType = e.Type()
 	case events.IsResponse(e.Type()):
 		eventType = e.Type()
 	case events.IsPush(e.Type()):
 		eventType = typePush
+	default:
+		if _, ok := events.Control(e.Type()); ok {
+			eventType = typeControl
+		}
 	}
 	result := a.Error
 	switch {

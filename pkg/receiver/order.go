@@ -33,13 +33,16 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/events"
 )
 
-// order is a command that was read: what is to be done to which function.
+// order is a command that was read: what is to be done to which function or agent.
 type order struct {
 	event *event.Event
 	// id is of the event's source and id, and the same wherever the event is delivered.
 	id              string
+	kind            kind
 	namespace, name string
-	payload         payload
+	// namePath is what in the event has the name.
+	namePath string
+	payload  payload
 }
 
 // payload is the data of any command. A command has those members that its schema has.
@@ -56,6 +59,11 @@ type payload struct {
 	Reason       string         `json:"reason"`
 	ForceRebuild bool           `json:"forceRebuild"`
 	Revision     string         `json:"revision"`
+
+	AgentName      string   `json:"agentName"`
+	AgentNamespace string   `json:"agentNamespace"`
+	Capabilities   []string `json:"capabilities"`
+	Duration       string   `json:"duration"`
 }
 
 // idLength is how many bytes of a hash tell events apart.
@@ -72,21 +80,27 @@ func dataPath(pointer string) string { return "/data" + pointer }
 
 // newOrder reads the command of an event.
 func newOrder(e *event.Event, defaultNamespace string) (*order, error) {
+	of, schema := functions, e.Type()
 	if !slices.Contains(events.Commands(), e.Type()) {
-		return nil, refuse(http.StatusBadRequest, codeUnknownType, "/type", "type %.100q is no command; the commands are: %s", e.Type(), strings.Join(events.Commands(), ", "))
+		control, ok := events.Control(e.Type())
+		if !ok {
+			return nil, refuse(http.StatusBadRequest, codeUnknownType, "/type", "type %.100q is no command; the commands are: %s",
+				e.Type(), strings.Join(slices.Concat(events.Commands(), events.Controls()), ", "))
+		}
+		of, schema = agents, control
 	}
 	data, err := jsonData(e)
 	if err != nil {
 		return nil, err
 	}
-	wrong, err := events.Check(e.Type(), data)
+	wrong, err := events.Check(schema, data)
 	if err != nil {
 		return nil, err
 	}
 	if len(wrong) > 0 {
 		return nil, refuse(http.StatusBadRequest, codeInvalidData, dataPath(wrong[0].Pointer), "%s", told(wrong))
 	}
-	o := &order{event: e, id: orderID(e)}
+	o := &order{event: e, id: orderID(e), kind: of}
 	if len(data) > 0 {
 		if err := json.Unmarshal(data, &o.payload); err != nil {
 			return nil, refuse(http.StatusBadRequest, codeInvalidData, dataPath(""), "the data is not that of a command: %v", err)
@@ -122,15 +136,18 @@ func (o *order) applies() bool {
 	return false
 }
 
-// findName takes the name of the function from the data, or else from the subject.
+// findName takes the name of the function or the agent from the data, or else from the subject.
 func (o *order) findName(defaultNamespace string) error {
 	in := dataPath("")
 	if o.applies() {
 		in = dataPath("/metadata")
 	}
-	name := cmp.Or(o.payload.Metadata.Name, o.payload.Name)
-	namespace := cmp.Or(o.payload.Metadata.Namespace, o.payload.Namespace)
+	name := cmp.Or(o.payload.Metadata.Name, o.payload.Name, o.payload.AgentName)
+	namespace := cmp.Or(o.payload.Metadata.Namespace, o.payload.Namespace, o.payload.AgentNamespace)
 	namePath, namespacePath := in+"/name", in+"/namespace"
+	if o.kind == agents {
+		namePath, namespacePath = in+"/agentName", in+"/agentNamespace"
+	}
 	subjectNamespace, subjectName, both := strings.Cut(o.event.Subject(), "/")
 	if !both {
 		subjectNamespace, subjectName = "", o.event.Subject()
@@ -142,16 +159,16 @@ func (o *order) findName(defaultNamespace string) error {
 		namespace, namespacePath = subjectNamespace, "/subject"
 	}
 	if name == "" {
-		return refuse(http.StatusBadRequest, codeInvalidData, namePath, "name the function here, or in the event's subject as <namespace>/<name> or <name>")
+		return refuse(http.StatusBadRequest, codeInvalidData, namePath, "name the %s here, or in the event's subject as <namespace>/<name> or <name>", o.kind.noun)
 	}
 	if msgs := validation.IsDNS1035Label(name); len(msgs) > 0 {
-		return refuse(http.StatusBadRequest, codeInvalidData, namePath, "%.100q is not the name of a function: %s", name, msgs[0])
+		return refuse(http.StatusBadRequest, codeInvalidData, namePath, "%.100q is not the name of a %s: %s", name, o.kind.name, msgs[0])
 	}
 	namespace = cmp.Or(namespace, defaultNamespace)
 	if msgs := validation.IsDNS1123Label(namespace); len(msgs) > 0 {
 		return refuse(http.StatusBadRequest, codeInvalidData, namespacePath, "%.100q is not the name of a namespace: %s", namespace, msgs[0])
 	}
-	o.namespace, o.name = namespace, name
+	o.namespace, o.name, o.namePath = namespace, name, namePath
 	return nil
 }
 

@@ -216,7 +216,7 @@ func (s *Server) rebuild(ctx context.Context, user *access.User, e *event.Event)
 }
 
 func (s *Server) rebuildOne(ctx context.Context, user *access.User, e *event.Event, fn *unstructured.Unstructured, revision string) error {
-	o := &order{event: e, id: orderID(e), namespace: fn.GetNamespace(), name: fn.GetName()}
+	o := &order{event: e, id: orderID(e), kind: functions, namespace: fn.GetNamespace(), name: fn.GetName()}
 	switch err := s.require(ctx, user, verbPatch, o); {
 	case err != nil && refusalOf(err).status < http.StatusInternalServerError:
 		return nil // It is not the sender's.

@@ -26,6 +26,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,7 +78,7 @@ type failing struct {
 
 func newWorld(t *testing.T, objects ...runtime.Object) *world {
 	t.Helper()
-	rights := make([]string, 0, 3)
+	rights := []string{admin + " patch lambdaagents shop/chat"}
 	for _, verb := range []string{verbCreate, verbPatch, verbDelete} {
 		rights = append(rights, fmt.Sprintf("%s %s shop/hello", admin, verb))
 	}
@@ -85,7 +86,7 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 	w := &world{
 		T: t, settings: config.DefaultReceiver(), access: accesstest.NewCluster(rights...), clock: clocktesting.NewFakeClock(time.Unix(1.7e9, 0)),
 		client: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
-			functionResource: "LambdaFunctionList", revisionResource: "RevisionList",
+			functionResource: "LambdaFunctionList", agentResource: "LambdaAgentList", revisionResource: "RevisionList",
 		}, objects...),
 	}
 	w.settings.Timeout = time.Minute
@@ -740,7 +741,7 @@ func TestSchemas(t *testing.T) {
 	if len(list.Schemas) < len(events.Commands()) {
 		t.Errorf("schemas %v", list.Schemas)
 	}
-	for _, eventType := range events.Commands() {
+	for _, eventType := range slices.Concat(events.Commands(), events.Controls()) {
 		a := get("/schemas/" + eventType + ".json")
 		if a.status != http.StatusOK || a.header.Get("Content-Type") != "application/schema+json" || !json.Valid([]byte(a.body)) {
 			t.Errorf("%s: %d %v", eventType, a.status, a.header)

@@ -41,7 +41,7 @@ func (s *Server) remove(ctx context.Context, user *access.User, o *order) (dupli
 		// What was not deleted then is deleted now, and no other of the name.
 		uid = known.uid()
 	} else {
-		current, err := s.functions(o).Get(ctx, o.name, metav1.GetOptions{})
+		current, err := s.target(o).Get(ctx, o.name, metav1.GetOptions{})
 		if err != nil && !apierrs.IsNotFound(err) {
 			return false, err
 		}
@@ -57,7 +57,7 @@ func (s *Server) remove(ctx context.Context, user *access.User, o *order) (dupli
 	if uid == "" {
 		return duplicate, nil
 	}
-	err = s.functions(o).Delete(ctx, o.name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
+	err = s.target(o).Delete(ctx, o.name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
 	if apierrs.IsNotFound(err) || apierrs.IsConflict(err) {
 		return duplicate, nil // gone, or another by now
 	}

@@ -110,7 +110,7 @@ func (s *Server) count(ctx context.Context, user *access.User, e *event.Event) (
 	if !strings.HasPrefix(e.Source(), events.ResponseSourcePrefix) || len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1035Label(name)) > 0 {
 		return false, refuse(http.StatusBadRequest, codeInvalidEvent, "/source", "responses are of %s<namespace>/<name>", events.ResponseSourcePrefix)
 	}
-	o := &order{event: e, id: orderID(e), namespace: namespace, name: name}
+	o := &order{event: e, id: orderID(e), kind: functions, namespace: namespace, name: name}
 	if err := s.require(ctx, user, verbGet, o); err != nil {
 		return false, err
 	}

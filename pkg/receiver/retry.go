@@ -116,7 +116,7 @@ func specPath(s *metav1.Status) string {
 	return dataPath(events.Pointer(names...))
 }
 
-// notFound tells of a function that is not there. A command that comes before the one that makes it is sent again.
+// notFound tells of what is not there. A command that comes before the one that makes it is sent again.
 func (o *order) notFound() error {
-	return refuse(http.StatusNotFound, codeNotFound, "", "there is no LambdaFunction %q in namespace %q", o.name, o.namespace)
+	return refuse(http.StatusNotFound, codeNotFound, "", "there is no %s %q in namespace %q", o.kind.name, o.name, o.namespace)
 }

@@ -31,7 +31,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 )
 
-// The verbs on LambdaFunctions that commands take.
+// The verbs on LambdaFunctions and LambdaAgents that commands take.
 const (
 	verbGet    = "get"
 	verbCreate = "create"
@@ -61,7 +61,7 @@ func (s *Server) identify(r *http.Request) (*access.User, error) {
 	return user, asRefusal(err)
 }
 
-// require refuses a sender who may not do with the function what the command says.
+// require refuses a sender who may not do with the object what the command says.
 func (s *Server) require(ctx context.Context, user *access.User, verb string, o *order) error {
 	if user == nil {
 		if s.settings().Open(o.namespace) {
@@ -70,16 +70,17 @@ func (s *Server) require(ctx context.Context, user *access.User, verb string, o 
 		return refuse(http.StatusUnauthorized, codeUnauthorized, "",
 			"namespace %q takes commands with a bearer token only; see unauthenticated-namespaces in ConfigMap config-receiver", o.namespace)
 	}
-	// Most have the right in all of the namespace: then one verdict is for all functions.
-	ok, err := s.access.May(ctx, user, verb, o.namespace, "")
+	// Most have the right in all of the namespace: then one verdict is for all objects.
+	resource := o.kind.resource.GroupResource()
+	ok, err := s.access.May(ctx, user, verb, resource, o.namespace, "")
 	if err == nil && !ok {
-		ok, err = s.access.May(ctx, user, verb, o.namespace, o.name)
+		ok, err = s.access.May(ctx, user, verb, resource, o.namespace, o.name)
 	}
 	switch {
 	case err != nil:
 		return asRefusal(err)
 	case !ok:
-		return refuse(http.StatusForbidden, codeForbidden, "", "%s may not %s LambdaFunction %q in namespace %q", user.Name, verb, o.name, o.namespace)
+		return refuse(http.StatusForbidden, codeForbidden, "", "%s may not %s %s %q in namespace %q", user.Name, verb, o.kind.name, o.name, o.namespace)
 	}
 	return nil
 }

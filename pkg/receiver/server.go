@@ -53,7 +53,7 @@ const (
 
 // Options are what a Server needs.
 type Options struct {
-	// Client writes LambdaFunctions, and reads Revisions.
+	// Client writes LambdaFunctions and LambdaAgents, and reads Revisions.
 	Client dynamic.Interface
 	// Leases are those of the receiver's own namespace.
 	Leases coordinationclient.LeaseInterface
@@ -244,6 +244,9 @@ func (s *Server) obey(ctx context.Context, user *access.User, e *event.Event) (d
 
 // do does a command, unless it was done before.
 func (s *Server) do(ctx context.Context, user *access.User, o *order) (duplicate bool, err error) {
+	if o.kind == agents {
+		return s.control(ctx, user, o)
+	}
 	switch o.event.Type() {
 	case events.ServiceDelete:
 		return s.remove(ctx, user, o)
@@ -265,7 +268,7 @@ func (s *Server) note(ctx context.Context, user *access.User, e *event.Event, o 
 		logger = logger.With("trace_id", span.TraceID().String(), "span_id", span.SpanID().String())
 	}
 	if o != nil {
-		logger = logger.With("namespace", o.namespace, "function", o.name, "reason", o.payload.Reason)
+		logger = logger.With("namespace", o.namespace, o.kind.noun, o.name, "reason", o.payload.Reason)
 	}
 	switch {
 	case err == nil:

@@ -45,7 +45,8 @@ type Cluster struct {
 	reviews, accessReviews int
 }
 
-// NewCluster makes a Cluster with rights such as "user verb namespace/function", where the function may be empty.
+// NewCluster makes a Cluster with rights such as "user verb namespace/function", where the function may be empty; rights to
+// agents are "user verb lambdaagents namespace/agent".
 func NewCluster(rights ...string) *Cluster {
 	c := &Cluster{rights: map[string]bool{}, audiences: map[string]string{}}
 	for _, right := range rights {
@@ -117,8 +118,11 @@ func (c *Cluster) reviewAccess(action clientgotesting.Action) (bool, runtime.Obj
 	}
 	review := created[*authorizationv1.SubjectAccessReview](action).DeepCopy()
 	a := review.Spec.ResourceAttributes
-	review.Status.Allowed = a.Group == lambda.GroupName && a.Resource == "lambdafunctions" &&
-		c.rights[fmt.Sprintf("%s %s %s/%s", review.Spec.User, a.Verb, a.Namespace, a.Name)]
+	to := a.Verb
+	if a.Resource != lambda.LambdaFunctionsResource.Resource {
+		to += " " + a.Resource
+	}
+	review.Status.Allowed = a.Group == lambda.GroupName && c.rights[fmt.Sprintf("%s %s %s/%s", review.Spec.User, to, a.Namespace, a.Name)]
 	return true, review, nil
 }
 
