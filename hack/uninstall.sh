@@ -28,4 +28,7 @@ for kind in lambdafunctions.lambda.knative.io lambdaagents.lambda.knative.io; do
     kubectl delete "${kind}" --all --all-namespaces
   fi
 done
+# The operator may be gone before it has seen all agents go. What it has made in no namespace hinders others where agents are
+# no longer known.
+kubectl delete validatingadmissionpolicybindings --selector app.kubernetes.io/managed-by=knative-lambda-operator
 kubectl delete --ignore-not-found -f config/
