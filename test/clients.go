@@ -59,7 +59,17 @@ func NewClients() (*Clients, error) {
 	// A test must not wait for a limit of its own: times are measured.
 	cfg.QPS, cfg.Burst = 100, 200
 	cfg.WarningHandler = rest.NewWarningWriter(os.Stderr, rest.WarningWriterOptions{Deduplicate: true})
+	return newClients(cfg)
+}
 
+// As makes clients of whose token it is.
+func (c *Clients) As(token string) (*Clients, error) {
+	cfg := rest.AnonymousClientConfig(c.config)
+	cfg.BearerToken = token
+	return newClients(cfg)
+}
+
+func newClients(cfg *rest.Config) (_ *Clients, err error) {
 	c := Clients{config: cfg}
 	if c.Kube, err = kubernetes.NewForConfig(cfg); err != nil {
 		return nil, fmt.Errorf("failed to make the client of Kubernetes: %w", err)
