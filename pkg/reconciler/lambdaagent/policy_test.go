@@ -140,10 +140,9 @@ var (
 // TestPolicy holds that the API server refuses an agent's ServiceAccount what is disabled, and nobody else anything.
 func TestPolicy(t *testing.T) {
 	robot := func(la *v1alpha1.LambdaAgent) { la.Spec.ServiceAccountName = "robot" }
-	spec := func(p v1alpha1.PermissionsSpec) AgentOption { return WithPermissions(p) }
-	noFunctions := spec(v1alpha1.PermissionsSpec{DisableFunctionCreation: true})
+	noFunctions := WithPermissions(v1alpha1.PermissionsSpec{DisableFunctionCreation: true})
 	byEvent := may(v1alpha1.PermissionStatus{TriggerCreationDisabled: true, DisabledByEvent: []v1alpha1.DisabledCapability{{Capability: v1alpha1.CapabilityTrigger}}})
-	account := func(namespace, name string) string { return serviceaccount.MakeUsername(namespace, name) }
+	account := serviceaccount.MakeUsername
 	const (
 		may      = ""
 		mayNot   = `LambdaAgent "chat" in namespace "default", which runs as this ServiceAccount, may not create `
@@ -172,11 +171,11 @@ func TestPolicy(t *testing.T) {
 		{name: "one of the same name elsewhere", agent: agent(robot, noFunctions), who: account("shop", "robot"), what: functionKind, want: may},
 		{name: "a person", agent: agent(robot, noFunctions), who: "admin", what: functionKind, want: may},
 		{name: "a Broker while functions are disabled", agent: agent(robot, noFunctions), who: account("default", "robot"), what: brokerKind, want: may},
-		{name: "a Broker", agent: agent(robot, spec(v1alpha1.PermissionsSpec{DisableBrokerCreation: true})), who: account("default", "robot"), what: brokerKind, want: mayNot + "brokers: set its spec.permissions.disableBrokerCreation" + setFalse},
-		{name: "a Trigger", agent: agent(robot, spec(v1alpha1.PermissionsSpec{DisableTriggerCreation: true})), who: account("default", "robot"), what: triggerKind, want: mayNot + "triggers: set its spec.permissions.disableTriggerCreation" + setFalse},
+		{name: "a Broker", agent: agent(robot, WithPermissions(v1alpha1.PermissionsSpec{DisableBrokerCreation: true})), who: account("default", "robot"), what: brokerKind, want: mayNot + "brokers: set its spec.permissions.disableBrokerCreation" + setFalse},
+		{name: "a Trigger", agent: agent(robot, WithPermissions(v1alpha1.PermissionsSpec{DisableTriggerCreation: true})), who: account("default", "robot"), what: triggerKind, want: mayNot + "triggers: set its spec.permissions.disableTriggerCreation" + setFalse},
 		{name: "a Trigger by event", agent: agent(robot, byEvent), who: account("default", "robot"), what: triggerKind, want: mayNot + "triggers: " + events},
 		{name: "a Broker while an event has disabled Triggers", agent: agent(robot, byEvent), who: account("default", "robot"), what: brokerKind, want: may},
-		{name: "the spec allows it again, and the status is not yet written", agent: agent(robot, spec(v1alpha1.PermissionsSpec{}), func(la *v1alpha1.LambdaAgent) {
+		{name: "the spec allows it again, and the status is not yet written", agent: agent(robot, WithPermissions(v1alpha1.PermissionsSpec{}), func(la *v1alpha1.LambdaAgent) {
 			la.Status.PermissionStatus = &v1alpha1.PermissionStatus{FunctionCreationDisabled: true}
 		}), who: account("default", "robot"), what: functionKind, want: may},
 		{name: "nothing is disabled", agent: agent(), who: account("default", "default"), what: functionKind, want: may},
