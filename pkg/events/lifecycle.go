@@ -29,7 +29,8 @@ import (
 // LifecyclePrefix is what the types of all lifecycle events begin with.
 const LifecyclePrefix = "io.knative.lambda.lifecycle."
 
-// The types of lifecycle events: what has become of a function, its builds and its Knative Service. Each is sent once
+// The types of lifecycle events: what has become of a function, its builds and its Knative Service, or of that of an agent.
+// Each is sent once
 // for a transition. The schema of each one's data is in Schemas, under its type and ".json".
 const (
 	FunctionCreated  = LifecyclePrefix + "function.created"
@@ -138,9 +139,9 @@ const (
 	CodeBuildCancelled = "BUILD_CANCELLED"
 )
 
-// Service is the data of events of a function's Knative Service.
+// Service is the data of events of a function's or an agent's Knative Service.
 type Service struct {
-	// Name and Namespace are the function's.
+	// Name and Namespace are the function's or the agent's.
 	Name                string    `json:"name"`
 	Namespace           string    `json:"namespace"`
 	ServiceName         string    `json:"serviceName"`
@@ -177,7 +178,7 @@ type Cause struct {
 	CorrelationID string
 }
 
-// NewLifecycle makes a lifecycle event of a function. The trace of the context is that of the event.
+// NewLifecycle makes a lifecycle event of a function or an agent. The trace of the context is that of the event.
 func NewLifecycle(ctx context.Context, eventType, namespace, name string, cause Cause, data any) (*event.Event, error) {
 	e := event.New()
 	e.SetID(cause.ID)

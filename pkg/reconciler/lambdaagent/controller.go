@@ -19,6 +19,7 @@ package lambdaagent
 import (
 	"context"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	admissionlisters "k8s.io/client-go/listers/admissionregistration/v1"
@@ -35,7 +36,9 @@ import (
 	"knative.dev/pkg/logging"
 	"knative.dev/pkg/reconciler"
 	servingclient "knative.dev/serving/pkg/client/injection/client"
+	podautoscalerinformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler/filtered"
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered"
+	autoscalinglisters "knative.dev/serving/pkg/client/listers/autoscaling/v1alpha1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
@@ -43,10 +46,12 @@ import (
 	lambdaagentinformer "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/informers/lambda/v1alpha1/lambdaagent"
 	lambdaagentreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdaagent"
 	lambdalisters "github.com/knative-lambda/knative-lambda-operator/pkg/client/listers/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/events"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdaagent/resources"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdaagent/resources/names"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lifecycle"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"
 )
 
@@ -130,7 +135,7 @@ func eachBinding(bindings admissionlisters.ValidatingAdmissionPolicyBindingListe
 	}
 }
 
-// observe has reconciles of agents counted, measured and traced.
+// observe has reconciles of agents counted, measured and traced, and what happens to agents told.
 func observe(ctx context.Context, impl *controller.Impl, agents lambdalisters.LambdaAgentLister) {
 	leader, ok := impl.Reconciler.(observability.Leader)
 	if !ok {
@@ -146,6 +151,30 @@ func observe(ctx context.Context, impl *controller.Impl, agents lambdalisters.La
 		}
 		return observability.Object{Phase: string(la.Status.Phase)}
 	})
+	announce(ctx, leader.IsLeaderFor, agents)
+}
+
+// announce has what happens to agents' Knative Services told, where the controller of functions has the events go.
+func announce(ctx context.Context, leads func(types.NamespacedName) bool, agents lambdalisters.LambdaAgentLister) {
+	emitter := events.EmitterFrom(ctx)
+	teller := newTeller(agents, leads, podautoscalerinformer.Get(ctx, lambda.ManagedSelector).Lister())
+	teller.Wanted, teller.Emit, teller.Logger = emitter.Wanted, emitter.Emit, logging.FromContext(ctx)
+	serviceinformer.Get(ctx, lambda.ManagedSelector).Informer().AddEventHandler(teller.Services())
+}
+
+func newTeller(
+	agents lambdalisters.LambdaAgentLister, leads func(types.NamespacedName) bool, autoscalers autoscalinglisters.PodAutoscalerLister,
+) *lifecycle.Teller {
+	scales := &lifecycle.Scales{Label: lambda.AgentLabelKey, Leads: leads, Autoscalers: autoscalers}
+	return &lifecycle.Teller{
+		OwnerOf: func(child metav1.Object) (types.NamespacedName, bool) {
+			return lifecycle.OwnerOf(child, isChild, leads)
+		},
+		Get: func(key types.NamespacedName) (metav1.Object, error) {
+			return agents.LambdaAgents(key.Namespace).Get(key.Name)
+		},
+		Scale: scales.Take,
+	}
 }
 
 // forgetModel ends what is done for the model of an agent that is gone.

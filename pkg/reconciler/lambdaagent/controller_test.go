@@ -22,6 +22,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	_ "knative.dev/eventing/pkg/client/injection/client/fake"
@@ -38,15 +39,20 @@ import (
 	_ "knative.dev/pkg/injection/clients/dynamicclient/fake"
 	rtesting "knative.dev/pkg/reconciler/testing"
 	servingclient "knative.dev/serving/pkg/client/injection/client"
+	_ "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler/filtered/fake"
 	servingfactory "knative.dev/serving/pkg/client/injection/informers/factory/filtered"
 	_ "knative.dev/serving/pkg/client/injection/informers/factory/filtered/fake"
 	_ "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered/fake"
+
+	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdaclient "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/client"
 	_ "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/informers/lambda/v1alpha1/lambdaagent/fake"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/events"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing/wiring"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdaagent/resources"
@@ -222,5 +228,24 @@ func TestNewController(t *testing.T) {
 		if handler(kind) != nil {
 			t.Errorf("agents follow %s", kind)
 		}
+	}
+}
+
+// TestAnnounce holds that what happens to agents' Knative Services is told, and nothing of others.
+func TestAnnounce(t *testing.T) {
+	la := agent(func(la *v1alpha1.LambdaAgent) {
+		la.Annotations = map[string]string{lambda.CorrelationAnnotationKey: "c1"}
+	})
+	listers := NewListers([]runtime.Object{la})
+	var told []event.Event
+	teller := newTeller(listers.LambdaAgentLister(), func(types.NamespacedName) bool { return true }, nil)
+	teller.Scale = func() map[types.NamespacedName]observability.Scale { return nil }
+	teller.Wanted, teller.Emit = func() bool { return true }, func(e *event.Event) { told = append(told, *e) }
+	handler := teller.Services()
+	handler.OnAdd(serviceOf(la, WithoutOwner), false)
+	handler.OnAdd(serviceOf(la), true) // It was there.
+	handler.OnAdd(serviceOf(la), false)
+	if len(told) != 1 || told[0].Type() != events.ServiceCreated || told[0].Subject() != "default/chat" || told[0].Extensions()["correlationid"] != "c1" {
+		t.Errorf("told are %v", told)
 	}
 }

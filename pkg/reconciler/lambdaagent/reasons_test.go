@@ -24,7 +24,7 @@ import (
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
 
-const lifecycle = "../../apis/lambda/v1alpha1/lambdaagent_lifecycle.go"
+const declared = "../../apis/lambda/v1alpha1/lambdaagent_lifecycle.go"
 
 // ofHealth are the reasons that whoever looks after models gives: here they are passed on.
 var ofHealth = []string{
@@ -44,7 +44,7 @@ func TestEveryReasonIsProduced(t *testing.T) {
 			}
 		}
 	}
-	for name, reason := range ReasonConstants(t, lifecycle) {
+	for name, reason := range ReasonConstants(t, declared) {
 		if !slices.Contains(produced, reason) && !slices.Contains(ofHealth, reason) {
 			t.Errorf("no row wants %s (%q)", name, reason)
 		}

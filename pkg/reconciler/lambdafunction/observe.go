@@ -51,6 +51,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lifecycle"
 )
 
 // leadership tells which functions this replica leads.
@@ -58,11 +59,7 @@ type leadership func(types.NamespacedName) bool
 
 // functionOf returns the function that owns the object, or false where another replica leads it, or there is none.
 func (leads leadership) functionOf(object metav1.Object) (types.NamespacedName, bool) {
-	if !isChild(object) {
-		return types.NamespacedName{}, false
-	}
-	key := types.NamespacedName{Namespace: object.GetNamespace(), Name: metav1.GetControllerOf(object).Name}
-	return key, leads(key)
+	return lifecycle.OwnerOf(object, isChild, leads)
 }
 
 // observe has what the controller does, and what there is and happens meanwhile, measured.
@@ -88,9 +85,9 @@ func observe(ctx context.Context, cmw configmap.Watcher, impl *controller.Impl, 
 	})
 	observability.CountFromZero(phases)
 	t := &transitions{leads: leader.IsLeaderFor, functions: functions.Lister(), logger: logging.FromContext(ctx)}
-	functions.Informer().AddEventHandler(updates(t.functionChanged))
-	taskRuns.Informer().AddEventHandler(updates(t.taskRunChanged))
-	services.Informer().AddEventHandler(updates(t.serviceChanged))
+	functions.Informer().AddEventHandler(lifecycle.Updates(t.functionChanged))
+	taskRuns.Informer().AddEventHandler(lifecycle.Updates(t.taskRunChanged))
+	services.Informer().AddEventHandler(lifecycle.Updates(t.serviceChanged))
 	services.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: t.serviceDeleted})
 
 	observePods(ctx, cmw, leader.IsLeaderFor)
@@ -126,9 +123,9 @@ func observePods(ctx context.Context, cmw configmap.Watcher, leads leadership) {
 	}
 
 	autoscalers := podautoscalerinformer.Get(ctx, resources.ManagedSelector)
-	scaled := &scales{leads: leads, autoscalers: autoscalers.Lister()}
-	autoscalers.Informer().AddEventHandler(updates(scaled.changed))
-	if _, err := observability.ObserveScale(scaled.take); err != nil {
+	scaled := newScales(leads, autoscalers.Lister())
+	autoscalers.Informer().AddEventHandler(lifecycle.Updates(scaled.changed))
+	if _, err := observability.ObserveScale(scaled.Take); err != nil {
 		logger.Panicw("Failed to observe the scale of functions", "error", err)
 	}
 }
@@ -164,17 +161,6 @@ type transitions struct {
 	leads     leadership
 	functions lambdalisters.LambdaFunctionLister
 	logger    *zap.SugaredLogger
-}
-
-// updates calls changed with each object that is another than before. A resync is no change.
-func updates[T kmeta.Accessor](changed func(before, after T)) cache.ResourceEventHandler {
-	return cache.ResourceEventHandlerFuncs{UpdateFunc: func(before, after any) {
-		b, ok := before.(T)
-		a, okay := after.(T)
-		if ok && okay && b.GetResourceVersion() != a.GetResourceVersion() && b.GetUID() == a.GetUID() {
-			changed(b, a)
-		}
-	}}
 }
 
 // components are the labels of errors that conditions tell of.

@@ -50,6 +50,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lifecycle"
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
 
@@ -137,7 +138,7 @@ func TestFunctionTransitions(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			handler := updates(newTransitions().functionChanged)
+			handler := lifecycle.Updates(newTransitions().functionChanged)
 			before := measure(t)
 			handler.OnUpdate(tc.before, tc.after) // a resync: it has the version that it had
 			after := tc.after.DeepCopy()
@@ -178,7 +179,7 @@ func TestServiceTransitions(t *testing.T) {
 			} else {
 				after := tc.after.DeepCopy()
 				after.ResourceVersion = "newer"
-				updates(transitions.serviceChanged).OnUpdate(tc.before, after)
+				lifecycle.Updates(transitions.serviceChanged).OnUpdate(tc.before, after)
 			}
 			if diff := cmp.Diff(tc.want, measure(t).less(before)); diff != "" {
 				t.Error("measured (-want, +got):", diff)
@@ -266,7 +267,7 @@ func TestBuildTransitions(t *testing.T) {
 			core, logged := observer.New(zapcore.InfoLevel)
 			transitions := newTransitions(fn)
 			transitions.logger = zap.New(core).Sugar()
-			updates(transitions.taskRunChanged).OnUpdate(was, is)
+			lifecycle.Updates(transitions.taskRunChanged).OnUpdate(was, is)
 			if diff := cmp.Diff(tc.want, measure(t).less(before)); diff != "" {
 				t.Error("measured (-want, +got):", diff)
 			}

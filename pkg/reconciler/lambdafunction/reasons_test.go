@@ -23,7 +23,7 @@ import (
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
 
-const lifecycle = "../../apis/lambda/v1alpha1/lambdafunction_lifecycle.go"
+const declared = "../../apis/lambda/v1alpha1/lambdafunction_lifecycle.go"
 
 // TestEveryReasonIsProduced holds that no reason of the API is there for nothing: a row has to want each one.
 func TestEveryReasonIsProduced(t *testing.T) {
@@ -37,7 +37,7 @@ func TestEveryReasonIsProduced(t *testing.T) {
 			}
 		}
 	}
-	for name, reason := range ReasonConstants(t, lifecycle) {
+	for name, reason := range ReasonConstants(t, declared) {
 		if !produced[reason] {
 			t.Errorf("no row wants %s (%q)", name, reason)
 		}

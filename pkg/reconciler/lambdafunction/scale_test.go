@@ -78,19 +78,19 @@ func TestScales(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := &scales{leads: ledHere, autoscalers: autoscalinglisters.NewPodAutoscalerLister(indexer)}
+	s := newScales(ledHere, autoscalinglisters.NewPodAutoscalerLister(indexer))
 	want := map[types.NamespacedName]observability.Scale{
 		{Namespace: "default", Name: "hello"}: {Desired: 3, Actual: 3, Limit: 7},
 		{Namespace: "default", Name: "new"}:   {},
 	}
-	if diff := cmp.Diff(want, s.take()); diff != "" {
-		t.Error("take() (-want, +got):", diff)
+	if diff := cmp.Diff(want, s.Take()); diff != "" {
+		t.Error("Take() (-want, +got):", diff)
 	}
 }
 
 func TestScaleToZero(t *testing.T) {
 	const counted = "knative.lambda.function.scale_to_zero{function=hello,namespace=default}"
-	s := &scales{leads: ledHere}
+	s := newScales(ledHere, nil)
 	for name, tc := range map[string]struct {
 		before, after *v1alpha1.PodAutoscaler
 		want          measures

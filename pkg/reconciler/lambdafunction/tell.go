@@ -17,23 +17,17 @@ limitations under the License.
 package lambdafunction
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
 
-	"github.com/cloudevents/sdk-go/v2/event"
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	taskruninformer "github.com/tektoncd/pipeline/pkg/client/injection/informers/pipeline/v1/taskrun/filtered"
-	"go.uber.org/zap"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/cache"
 	"knative.dev/pkg/apis"
 	"knative.dev/pkg/configmap"
-	"knative.dev/pkg/kmeta"
 	"knative.dev/pkg/logging"
-	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	podautoscalerinformer "knative.dev/serving/pkg/client/injection/informers/autoscaling/v1alpha1/podautoscaler/filtered"
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered"
 
@@ -45,19 +39,14 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/events"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lifecycle"
 )
 
-// teller tells of what becomes of functions, their builds and their Knative Services, as the API server tells it: what has
-// been written is told once, where a reconcile may look at it any number of times. Of all replicas the one that leads the
-// function tells.
+// teller tells of what becomes of functions, their builds and their Knative Services.
 type teller struct {
-	leads     leadership
-	functions lambdalisters.LambdaFunctionLister
-	// scale is how many instances functions have.
-	scale  func() map[types.NamespacedName]observability.Scale
-	wanted func() bool
-	emit   func(*event.Event)
-	logger *zap.SugaredLogger
+	lifecycle.Teller
+
+	leads leadership
 }
 
 // announce has what happens to functions told to the sink of ConfigMap config-eventing.
@@ -66,71 +55,35 @@ func announce(ctx context.Context, cmw configmap.Watcher, leads leadership) {
 	sink := newSinkFollower(ctx, emitter)
 	store := configmap.NewUntypedStore("sink", logger, configmap.Constructors{config.EventingConfigName: config.NewEventingFromConfigMap}, sink.stored)
 	store.WatchConfigs(cmw)
-	scaled := &scales{leads: leads, autoscalers: podautoscalerinformer.Get(ctx, resources.ManagedSelector).Lister()}
-	t := &teller{leads: leads, functions: functions.Lister(), scale: scaled.take, wanted: emitter.Wanted, emit: emitter.Emit, logger: logger}
-	functions.Informer().AddEventHandler(told(t.functionAdded, t.functionChanged, t.functionDeleted))
-	serviceinformer.Get(ctx, resources.ManagedSelector).Informer().AddEventHandler(told(t.serviceAdded, t.serviceChanged, t.serviceDeleted))
-	taskruninformer.Get(ctx, resources.ManagedSelector).Informer().AddEventHandler(updates(t.taskRunChanged))
+	t := &teller{leads: leads, Teller: lifecycle.Teller{
+		OwnerOf: leads.functionOf, Get: getter(functions.Lister()),
+		Scale:  newScales(leads, podautoscalerinformer.Get(ctx, resources.ManagedSelector).Lister()).Take,
+		Wanted: emitter.Wanted, Emit: emitter.Emit, Logger: logger,
+	}}
+	functions.Informer().AddEventHandler(lifecycle.Told(t.functionAdded, t.functionChanged, t.functionDeleted))
+	serviceinformer.Get(ctx, resources.ManagedSelector).Informer().AddEventHandler(t.Services())
+	taskruninformer.Get(ctx, resources.ManagedSelector).Informer().AddEventHandler(lifecycle.Updates(t.taskRunChanged))
 	if _, err := observability.ObserveLifecycle(emitter.Queued); err != nil {
 		logger.Panicw("Failed to observe lifecycle events", "error", err)
 	}
 }
 
-// told calls added with objects that are new, changed with those that are another than before, and deleted with those
-// that are gone. What was there when the process began is not new.
-func told[T kmeta.Accessor](added func(T), changed func(before, after T), deleted func(T)) cache.ResourceEventHandler {
-	return cache.ResourceEventHandlerDetailedFuncs{
-		AddFunc: func(object any, initial bool) {
-			if o, ok := object.(T); ok && !initial {
-				added(o)
-			}
-		},
-		UpdateFunc: func(before, after any) { updates(changed).OnUpdate(before, after) },
-		DeleteFunc: func(object any) {
-			if unknown, ok := object.(cache.DeletedFinalStateUnknown); ok {
-				object = unknown.Obj
-			}
-			if o, ok := object.(T); ok {
-				deleted(o)
-			}
-		},
+func getter(functions lambdalisters.LambdaFunctionLister) func(types.NamespacedName) (metav1.Object, error) {
+	return func(key types.NamespacedName) (metav1.Object, error) {
+		return functions.LambdaFunctions(key.Namespace).Get(key.Name)
 	}
-}
-
-// tell sends an event of a function. transition tells it apart from all others of its kind.
-func (t *teller) tell(ctx context.Context, eventType, namespace, name, transition string, data any) {
-	cause := events.Cause{ID: transition}
-	if fn, err := t.functions.LambdaFunctions(namespace).Get(name); err == nil {
-		cause.CorrelationID = fn.Annotations[lambda.CorrelationAnnotationKey]
-		if cause.CorrelationID == "" {
-			cause.CorrelationID = fmt.Sprintf("%s/%d", fn.UID, fn.Generation)
-		}
-	}
-	cause.CorrelationID = cmp.Or(cause.CorrelationID, transition)
-	e, err := events.NewLifecycle(ctx, eventType, namespace, name, cause, data)
-	if err != nil {
-		t.logger.Errorw("Failed to make an event", "type", eventType, "function", name, "namespace", namespace, "error", err)
-		return
-	}
-	t.emit(e)
 }
 
 func nameOf(object metav1.Object) types.NamespacedName {
 	return types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}
 }
 
-// transition names what has happened to an object in a version of it.
-func transition(object metav1.Object, what string) string {
-	return fmt.Sprintf("%s/%s/%s", object.GetUID(), object.GetResourceVersion(), what)
-}
-
 func (t *teller) function(eventType string, fn *v1alpha1.LambdaFunction) {
-	if !t.wanted() || !t.leads(nameOf(fn)) {
+	if !t.Wanted() || !t.leads(nameOf(fn)) {
 		return
 	}
-	_, what, _ := strings.Cut(eventType, events.LifecyclePrefix)
 	ctx := observability.Resume(context.Background(), fn.Annotations[lambda.TraceAnnotationKey])
-	t.tell(ctx, eventType, fn.Namespace, fn.Name, transition(fn, what), functionData(fn))
+	t.Tell(ctx, eventType, nameOf(fn), lifecycle.Transition(fn, eventType), functionData(fn))
 }
 
 func (t *teller) functionAdded(fn *v1alpha1.LambdaFunction) { t.function(events.FunctionCreated, fn) }
@@ -169,7 +122,7 @@ func functionData(fn *v1alpha1.LambdaFunction) *events.Function {
 // buildChanged tells how a build has ended, which the function's status knows best: it has the cause and the image.
 func (t *teller) buildChanged(before, after *v1alpha1.LambdaFunction) {
 	build := after.Status.BuildStatus
-	if build == nil || build.CompletedAt == nil || build.Reason == v1alpha1.ReasonBuildCancelled || !t.wanted() || !t.leads(nameOf(after)) {
+	if build == nil || build.CompletedAt == nil || build.Reason == v1alpha1.ReasonBuildCancelled || !t.Wanted() || !t.leads(nameOf(after)) {
 		return
 	}
 	if was := before.Status.BuildStatus; was != nil && was.JobName == build.JobName && was.Attempt == build.Attempt && was.CompletedAt.Equal(build.CompletedAt) {
@@ -194,13 +147,13 @@ func (t *teller) buildChanged(before, after *v1alpha1.LambdaFunction) {
 		data.Error = &events.BuildError{Type: build.Reason, Message: build.Error, Code: events.CodeBuildFailed, Retryable: passing.Has(build.Reason)}
 	}
 	ctx := observability.Resume(context.Background(), after.Annotations[lambda.TraceAnnotationKey])
-	t.tell(ctx, eventType, after.Namespace, after.Name, fmt.Sprintf("%s/%s/%d/build", after.UID, build.JobName, build.Attempt), data)
+	t.Tell(ctx, eventType, nameOf(after), fmt.Sprintf("%s/%s/%d/build", after.UID, build.JobName, build.Attempt), data)
 }
 
 // taskRunChanged tells that a build has begun, and that it was cancelled: then the function's status may be of the next.
 func (t *teller) taskRunChanged(before, after *tektonv1.TaskRun) {
 	key, ours := t.leads.functionOf(after)
-	if !ours || !t.wanted() {
+	if !ours || !t.Wanted() {
 		return
 	}
 	ctx := observability.Resume(context.Background(), after.Annotations[resources.SpanContextAnnotation])
@@ -211,7 +164,7 @@ func (t *teller) taskRunChanged(before, after *tektonv1.TaskRun) {
 		data.StartedAt = start.Time
 	}
 	if after.Status.StartTime != nil && before.Status.StartTime == nil {
-		t.tell(ctx, events.BuildStarted, key.Namespace, key.Name, fmt.Sprintf("%s/%d/started", after.UID, after.Status.StartTime.UnixNano()), data)
+		t.Tell(ctx, events.BuildStarted, key, fmt.Sprintf("%s/%d/started", after.UID, after.Status.StartTime.UnixNano()), data)
 	}
 	if after.IsDone() && !before.IsDone() && endOf(after) == observability.BuildCancelled {
 		data.Phase = events.PhaseCancelled
@@ -219,50 +172,6 @@ func (t *teller) taskRunChanged(before, after *tektonv1.TaskRun) {
 		if end := after.Status.CompletionTime; end != nil {
 			data.CompletedAt, data.Duration = end.Time, max(0, end.Sub(data.StartedAt).Seconds())
 		}
-		t.tell(ctx, events.BuildCancelled, key.Namespace, key.Name, string(after.UID)+"/cancelled", data)
-	}
-}
-
-func (t *teller) service(eventType string, service *servingv1.Service) {
-	key, ours := t.leads.functionOf(service)
-	if !ours || !t.wanted() {
-		return
-	}
-	_, what, _ := strings.Cut(eventType, events.LifecyclePrefix)
-	scale := t.scale()[key]
-	data := &events.Service{
-		Name: key.Name, Namespace: key.Namespace, ServiceName: service.Name, LatestRevision: service.Status.LatestCreatedRevisionName,
-		LatestReadyRevision: service.Status.LatestReadyRevisionName, Ready: service.IsReady(),
-		Replicas: events.Replicas{Desired: scale.Desired, Ready: scale.Actual, Available: scale.Actual}, Traffic: []events.Traffic{},
-	}
-	if service.Status.URL != nil {
-		data.URL = service.Status.URL.String()
-	}
-	for _, target := range service.Status.Traffic {
-		traffic := events.Traffic{RevisionName: target.RevisionName, LatestRevision: target.LatestRevision != nil && *target.LatestRevision}
-		if target.Percent != nil {
-			traffic.Percent = *target.Percent
-		}
-		data.Traffic = append(data.Traffic, traffic)
-	}
-	ctx := context.Background()
-	if fn, err := t.functions.LambdaFunctions(key.Namespace).Get(key.Name); err == nil {
-		ctx = observability.Resume(ctx, fn.Annotations[lambda.TraceAnnotationKey])
-	}
-	t.tell(ctx, eventType, key.Namespace, key.Name, transition(service, what), data)
-}
-
-func (t *teller) serviceAdded(service *servingv1.Service) { t.service(events.ServiceCreated, service) }
-
-func (t *teller) serviceDeleted(service *servingv1.Service) {
-	t.service(events.ServiceDeleted, service)
-}
-
-func (t *teller) serviceChanged(before, after *servingv1.Service) {
-	if before.Generation != after.Generation {
-		t.service(events.ServiceUpdated, after)
-	}
-	if after.IsReady() && !before.IsReady() {
-		t.service(events.ServiceReady, after)
+		t.Tell(ctx, events.BuildCancelled, key, string(after.UID)+"/cancelled", data)
 	}
 }

@@ -37,6 +37,7 @@ import (
 	lambdalisters "github.com/knative-lambda/knative-lambda-operator/pkg/client/listers/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/events"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lifecycle"
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
 
@@ -55,14 +56,14 @@ func newTale(t *testing.T, fn *v1alpha1.LambdaFunction) *tale {
 	}
 	logger, _ := logging.NewLogger("", "")
 	told := &tale{T: t}
-	told.teller = &teller{
-		leads: ledHere, functions: lambdalisters.NewLambdaFunctionLister(functions), logger: logger,
-		scale: func() map[types.NamespacedName]observability.Scale {
+	told.teller = &teller{leads: ledHere, Teller: lifecycle.Teller{
+		OwnerOf: leadership(ledHere).functionOf, Get: getter(lambdalisters.NewLambdaFunctionLister(functions)), Logger: logger,
+		Scale: func() map[types.NamespacedName]observability.Scale {
 			return map[types.NamespacedName]observability.Scale{{Namespace: "default", Name: "hello"}: {Desired: 2, Actual: 1}}
 		},
-		wanted: func() bool { return true },
-		emit:   func(e *event.Event) { told.events = append(told.events, *e) },
-	}
+		Wanted: func() bool { return true },
+		Emit:   func(e *event.Event) { told.events = append(told.events, *e) },
+	}}
 	return told
 }
 
@@ -112,7 +113,7 @@ func TestTellsOfFunctions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newTale(t, tc.after)
-			handler := told(w.functionAdded, w.functionChanged, w.functionDeleted)
+			handler := lifecycle.Told(w.functionAdded, w.functionChanged, w.functionDeleted)
 			if tc.before == nil {
 				handler.OnAdd(tc.after, false)
 			} else {
@@ -123,17 +124,17 @@ func TestTellsOfFunctions(t *testing.T) {
 	}
 	t.Run("it is deleted", func(t *testing.T) {
 		w := newTale(t, function(ready, withVersion("1")))
-		told(w.functionAdded, w.functionChanged, w.functionDeleted).OnDelete(cache.DeletedFinalStateUnknown{Obj: function(ready, withVersion("1"))})
+		lifecycle.Told(w.functionAdded, w.functionChanged, w.functionDeleted).OnDelete(cache.DeletedFinalStateUnknown{Obj: function(ready, withVersion("1"))})
 		w.want(events.FunctionDeleted)
 	})
 	t.Run("it was there when the process began", func(t *testing.T) {
 		w := newTale(t, function(ready, withVersion("1")))
-		told(w.functionAdded, w.functionChanged, w.functionDeleted).OnAdd(function(ready, withVersion("1")), true)
+		lifecycle.Told(w.functionAdded, w.functionChanged, w.functionDeleted).OnAdd(function(ready, withVersion("1")), true)
 		w.want()
 	})
 	t.Run("nobody wants to know", func(t *testing.T) {
 		w := newTale(t, function(withVersion("1")))
-		w.wanted = func() bool { return false }
+		w.Wanted = func() bool { return false }
 		w.functionAdded(function(withVersion("1")))
 		w.want()
 	})
@@ -235,7 +236,7 @@ func TestTellsOfServices(t *testing.T) {
 		}
 	}
 	w := newTale(t, function(withVersion("1")))
-	handler := told(w.serviceAdded, w.serviceChanged, w.serviceDeleted)
+	handler := w.Services()
 	handler.OnAdd(serviceOf(function(), version(1)), true) // It was there.
 	handler.OnAdd(serviceOf(function(), version(1)), false)
 	handler.OnUpdate(serviceOf(function(), version(1)), serviceOf(function(), version(2), WithServiceReady))
