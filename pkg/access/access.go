@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package access asks the API server who sends a request, and what they may do with LambdaFunctions and LambdaAgents: an endpoint of ours
-// gives nobody more rights than kubectl would.
+// Package access asks the API server who sends a request, and what they may do with LambdaFunctions and LambdaAgents: an
+// endpoint of ours gives nobody more rights than kubectl would.
 package access
 
 import (

@@ -30,8 +30,7 @@ import (
 const LifecyclePrefix = "io.knative.lambda.lifecycle."
 
 // The types of lifecycle events: what has become of a function, its builds and its Knative Service, or of that of an agent.
-// Each is sent once
-// for a transition. The schema of each one's data is in Schemas, under its type and ".json".
+// Each is sent once for a transition. The schema of each one's data is in Schemas, under its type and ".json".
 const (
 	FunctionCreated  = LifecyclePrefix + "function.created"
 	FunctionUpdated  = LifecyclePrefix + "function.updated"
