@@ -13,21 +13,107 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-
 // Package kn is the command line "kn lambda".
 package kn
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"fmt"
 
-// NewCommand returns the command with all its verbs. Errors are its caller's to print.
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+)
+
+// Main runs the command with the arguments, and returns its exit code: ExitOK, ExitFailure, ExitUsage, ExitNotReady or
+// ExitInterrupted. Errors are written to the streams' ErrOut.
+func Main(ctx context.Context, streams genericiooptions.IOStreams, args []string) int {
+	return execute(ctx, newSession(streams.ErrOut), streams, args)
+}
+
+// NewCommand returns the command with all its verbs, as its documentation is made of.
 func NewCommand() *cobra.Command {
+	return newRoot(newSession(nil))
+}
+
+func execute(ctx context.Context, s *session, streams genericiooptions.IOStreams, args []string) int {
+	root := newRoot(s)
+	root.SetArgs(args)
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.ErrOut)
+	began := false
+	watchBegin(root, &began)
+	executed, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
+		return ExitOK
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return ExitInterrupted
+	case !began:
+		// What cobra refuses before a verb begins are flags, arguments and verbs that are not there.
+		err = usagef("%w", err)
+	}
+	failure := explain(err)
+	if failure.code == ExitUsage && failure.next == "" {
+		failure.next = executed.CommandPath() + " --help"
+	}
+	fmt.Fprintln(streams.ErrOut, "Error:", failure.Error())
+	if failure.next != "" {
+		fmt.Fprintln(streams.ErrOut, "Try:  ", failure.next)
+	}
+	return failure.code
+}
+
+// watchBegin has began set when any of the verbs has passed all checks of its flags and arguments.
+func watchBegin(cmd *cobra.Command, began *bool) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*began = true
+			return run(cmd, args)
+		}
+	}
+	for _, verb := range cmd.Commands() {
+		watchBegin(verb, began)
+	}
+}
+
+const rootLong = `Write, run and manage functions: code that Knative Lambda builds into an image, and that Knative serves and scales to
+zero.
+
+Exit codes:
+  0    done
+  1    it failed
+  2    the flags or the arguments are wrong
+  3    the function did not become ready, or not in time
+  130  interrupted`
+
+const rootExample = `
+  # From nothing to an answer
+  kn lambda create hello --language python --code 'def handler(event): return "hello"'
+  kn lambda invoke hello
+
+  # What is there, and how it is
+  kn lambda list
+  kn lambda describe hello
+  kn lambda logs hello --follow`
+
+func newRoot(s *session) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kn-lambda",
 		Short:         "Write, run and manage functions",
+		Long:          rootLong,
+		Example:       rootExample[1:],
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kn lambda"},
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newRunCommand())
+	root.AddCommand(newRunCommand(), newVersionCommand())
+	for _, verb := range []*cobra.Command{
+		newListCommand(s), newDescribeCommand(s), newDeleteCommand(s),
+	} {
+		s.addFlags(verb)
+		root.AddCommand(verb)
+	}
 	return root
 }

@@ -13,63 +13,149 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-
-package kn_test
+// Package kn is the command line "kn lambda".
+package kn
 
 import (
 	"bytes"
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
-	"knative.dev/pkg/depcheck"
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	kubefake "k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+	servingfake "knative.dev/serving/pkg/client/clientset/versioned/fake"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/kn"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	lambdafake "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned/fake"
 )
 
-// What runs a function on a laptop needs no cluster, and no cloud.
-func TestDependencies(t *testing.T) {
-	const module = "github.com/knative-lambda/knative-lambda-operator/"
-	depcheck.AssertNoDependency(t, map[string][]string{
-		module + "cmd/kn-lambda": {
-			module + "pkg/client/clientset/versioned",
-			module + "pkg/reconciler/lambdafunction",
-			module + "pkg/source/remote",
-			"cloud.google.com/go/storage",
-			"github.com/aws/aws-sdk-go-v2/aws",
-			"github.com/tektoncd/pipeline/pkg/apis/pipeline/v1",
-			"k8s.io/client-go/kubernetes",
-			"knative.dev/pkg/injection/sharedmain",
-		},
-	})
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// now is when tests are run.
+var now = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+
+// cluster is what a test has in place of one.
+type cluster struct {
+	session *session
+	lambda  *lambdafake.Clientset
+	kube    *kubefake.Clientset
+	serving *servingfake.Clientset
+	dynamic *dynamicfake.FakeDynamicClient
+	in      string
+}
+
+// newCluster makes a cluster with objects of whatever kinds.
+func newCluster(objects ...runtime.Object) *cluster {
+	var lambda, kube, serving, others []runtime.Object
+	for _, object := range objects {
+		switch object.(type) {
+		case *v1alpha1.LambdaFunction:
+			lambda = append(lambda, object)
+		case *servingv1.Service, *servingv1.Revision:
+			serving = append(serving, object)
+		case *unstructured.Unstructured:
+			others = append(others, object)
+		default:
+			kube = append(kube, object)
+		}
+	}
+	c := &cluster{
+		lambda: lambdafake.NewSimpleClientset(lambda...), kube: kubefake.NewSimpleClientset(kube...), serving: servingfake.NewSimpleClientset(serving...),
+		dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
+			taskRunResource: "TaskRunList", triggerResource: "TriggerList",
+		}, others...),
+	}
+	c.session = newSession(nil)
+	c.session.now = func() time.Time { return now }
+	c.session.connect = func() (*clients, error) {
+		return &clients{lambda: c.lambda, kube: c.kube, serving: c.serving, dynamic: c.dynamic, config: &rest.Config{}}, nil
+	}
+	c.session.namespace = func() (string, error) {
+		if *c.session.flags.Namespace != "" {
+			return *c.session.flags.Namespace, nil
+		}
+		return "default", nil
+	}
+	return c
+}
+
+// result is what became of a command.
+type result struct {
+	code     int
+	out, err string
+}
+
+// run runs a command to its end.
+func (c *cluster) run(ctx context.Context, args ...string) result {
+	var out, errOut bytes.Buffer
+	code := execute(ctx, c.session, genericiooptions.IOStreams{In: strings.NewReader(c.in), Out: &out, ErrOut: &errOut}, args)
+	return result{code, out.String(), errOut.String()}
+}
+
+// golden compares an output with a file.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("output of %s is another (-want, +got), go test -update writes it anew:\n%s", name, diff)
+	}
 }
 
 func TestCommand(t *testing.T) {
 	for name, tc := range map[string]struct {
 		args []string
+		code int
 		out  string
 		err  string
 	}{
-		"help":            {[]string{"--help"}, "kn lambda [command]", ""},
-		"help of run":     {[]string{"run", "--help"}, "kn lambda run ./orders --handler orders.total", ""},
-		"unknown verb":    {[]string{"walk"}, "", `unknown command "walk"`},
-		"unknown flag":    {[]string{"run", "--fast"}, "", "unknown flag: --fast"},
-		"two folders":     {[]string{"run", "a", "b"}, "", "accepts at most 1 arg(s)"},
-		"no variable":     {[]string{"run", "--env", "A"}, "", `--env "A": write NAME=VALUE`},
-		"nothing to run":  {[]string{"run", "testdata/none"}, "", "failed to find folder"},
-		"port of no kind": {[]string{"run", "--port", "x"}, "", "invalid argument"},
+		"help":              {[]string{"--help"}, ExitOK, "kn lambda [command]", ""},
+		"help of run":       {[]string{"run", "--help"}, ExitOK, "kn lambda run ./orders --handler orders.total", ""},
+		"version":           {[]string{"version"}, ExitOK, "kn lambda ", ""},
+		"unknown verb":      {[]string{"walk"}, ExitUsage, "", `unknown command "walk"`},
+		"unknown flag":      {[]string{"run", "--fast"}, ExitUsage, "", "unknown flag: --fast\nTry:   kn lambda run --help"},
+		"two folders":       {[]string{"run", "a", "b"}, ExitUsage, "", "accepts at most 1 arg(s)"},
+		"no variable":       {[]string{"run", "--env", "A"}, ExitUsage, "", `--env "A": write NAME=VALUE`},
+		"nothing to run":    {[]string{"run", "testdata/none"}, ExitFailure, "", "failed to find folder"},
+		"port of no kind":   {[]string{"run", "--port", "x"}, ExitUsage, "", "invalid argument"},
+		"unknown output":    {[]string{"list", "-o", "xml"}, ExitUsage, "", `--output "xml": it is none of wide, url`},
+		"nothing described": {[]string{"describe"}, ExitUsage, "", "accepts 1 arg(s), received 0\nTry:   kn lambda describe --help"},
+		"nothing deleted":   {[]string{"delete"}, ExitUsage, "", "or say --all"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			cmd := kn.NewCommand()
-			cmd.SetArgs(tc.args)
-			cmd.SetOut(&out)
-			err := cmd.ExecuteContext(t.Context())
-			if (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
-				t.Errorf("Execute() = %v, want %q", err, tc.err)
-			}
-			if !strings.Contains(out.String(), tc.out) {
-				t.Errorf("output = %s, want %q in it", out.String(), tc.out)
+			got := newCluster().run(t.Context(), tc.args...)
+			if got.code != tc.code || !strings.Contains(got.out, tc.out) || !strings.Contains(got.err, tc.err) {
+				t.Errorf("run() = %+v, want code %d, %q in the output and %q in the errors", got, tc.code, tc.out, tc.err)
 			}
 		})
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	got := newCluster(newFunction("hello")).run(ctx, "delete", "hello", "--wait")
+	if got.code != ExitInterrupted {
+		t.Errorf("run() = %+v, want code %d", got, ExitInterrupted)
 	}
 }

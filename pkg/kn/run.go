@@ -17,7 +17,6 @@ limitations under the License.
 package kn
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,7 +51,7 @@ the new code is loaded, and where it cannot be, the old code serves.`,
 			}
 			for _, pair := range env {
 				if name, _, ok := strings.Cut(pair, "="); !ok || name == "" {
-					return fmt.Errorf("--env %q: write NAME=VALUE", pair)
+					return usagef("--env %q: write NAME=VALUE", pair)
 				}
 			}
 			o.Env, o.Output = env, cmd.OutOrStdout()

@@ -1,0 +1,217 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package kn
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"knative.dev/pkg/apis"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+)
+
+const listExample = `
+  # The functions of the namespace
+  kn lambda list
+
+  # Those of all namespaces, with image, Revision and build
+  kn lambda list -A -o wide
+
+  # The name of each function that has the label
+  kn lambda list --selector team=shop -o name`
+
+func newListCommand(s *session) *cobra.Command {
+	var all bool
+	var selector string
+	cmd := &cobra.Command{
+		Use:     "list [NAME...]",
+		Aliases: []string{"ls"},
+		Short:   "List functions",
+		Example: listExample[1:],
+
+		ValidArgsFunction: s.completeFunctions,
+	}
+	o := newOutput(cmd, "", formatWide, formatURL)
+	cmd.Flags().BoolVarP(&all, "all-namespaces", "A", false, "List the functions of all namespaces.")
+	cmd.Flags().StringVarP(&selector, "selector", "l", "", "List the functions that have these labels, such as team=shop,stage!=dev.")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		printer, err := o.printer()
+		if err != nil {
+			return err
+		}
+		c, namespace, err := s.open()
+		if err != nil {
+			return err
+		}
+		if all {
+			namespace = metav1.NamespaceAll
+		}
+		list, err := c.functions(namespace).List(cmd.Context(), metav1.ListOptions{LabelSelector: selector})
+		if err != nil {
+			return fmt.Errorf("failed to list functions: %w", err)
+		}
+		keepNamed(list, args)
+		switch {
+		case printer != nil:
+			for i := range list.Items {
+				// The API server leaves it out of lists.
+				list.Items[i].SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("LambdaFunction"))
+			}
+			return o.printList(printer, list, cmd.OutOrStdout())
+		case o.is(formatURL):
+			return printURLs(list, cmd.OutOrStdout())
+		case len(list.Items) == 0:
+			// As kubectl has it: what reads the output gets none.
+			fmt.Fprintln(cmd.ErrOrStderr(), "No functions found. Make one: kn lambda create --help")
+			return nil
+		}
+		return listTable(list, s.now(), all).print(cmd.OutOrStdout(), o.is(formatWide))
+	}
+	return cmd
+}
+
+// keepNamed leaves the functions that are named in the list, or all where none is.
+func keepNamed(list *v1alpha1.LambdaFunctionList, named []string) {
+	if len(named) == 0 {
+		return
+	}
+	kept := list.Items[:0]
+	for i := range list.Items {
+		for _, name := range named {
+			if list.Items[i].Name == name {
+				kept = append(kept, list.Items[i])
+				break
+			}
+		}
+	}
+	list.Items = kept
+}
+
+func printURLs(list *v1alpha1.LambdaFunctionList, out io.Writer) error {
+	for i := range list.Items {
+		if url := list.Items[i].Status.URL; url != nil {
+			if _, err := fmt.Fprintln(out, url); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func listTable(list *v1alpha1.LambdaFunctionList, now time.Time, namespaces bool) *table {
+	t := &table{columns: []column{
+		{name: "Name"}, {name: "URL", cut: true}, {name: "Source", cut: true}, {name: "Runtime"}, {name: "Ready"}, {name: "Reason", cut: true}, {name: "Age"},
+		{name: "Image", wide: true}, {name: "Revision", wide: true}, {name: "Build", wide: true},
+	}}
+	if namespaces {
+		t.columns = append([]column{{name: "Namespace"}}, t.columns...)
+	}
+	for i := range list.Items {
+		fn := &list.Items[i]
+		row := []string{
+			fn.Name, urlOf(fn), sourceOf(&fn.Spec.Source), runtimeOf(fn), readyOf(fn), reasonOf(fn), age(now, fn.CreationTimestamp),
+			imageOf(fn), "", "",
+		}
+		if fn.Status.ServiceStatus != nil {
+			row[8] = fn.Status.ServiceStatus.LatestRevision
+		}
+		if fn.Status.BuildStatus != nil {
+			row[9] = fn.Status.BuildStatus.JobName
+		}
+		if namespaces {
+			row = append([]string{fn.Namespace}, row...)
+		}
+		t.rows = append(t.rows, row)
+	}
+	return t
+}
+
+func urlOf(fn *v1alpha1.LambdaFunction) string {
+	if fn.Status.URL == nil {
+		return ""
+	}
+	return fn.Status.URL.String()
+}
+
+// sourceOf is where the code comes from, in few words.
+func sourceOf(s *v1alpha1.SourceSpec) string {
+	switch {
+	case s.Type == v1alpha1.SourceTypeGit && s.Git != nil:
+		return strings.TrimSuffix(s.Git.URL+"@"+s.Git.Ref, "@")
+	case s.Type == v1alpha1.SourceTypeS3 && s.S3 != nil:
+		return "s3://" + s.S3.Bucket + "/" + strings.TrimPrefix(s.S3.Key, "/")
+	case s.Type == v1alpha1.SourceTypeMinIO && s.MinIO != nil:
+		return "minio://" + s.MinIO.Bucket + "/" + strings.TrimPrefix(s.MinIO.Key, "/")
+	case s.Type == v1alpha1.SourceTypeGCS && s.GCS != nil:
+		return "gs://" + s.GCS.Bucket + "/" + strings.TrimPrefix(s.GCS.Key, "/")
+	case s.Type == v1alpha1.SourceTypeImage && s.Image != nil:
+		return s.Image.Reference()
+	}
+	return string(s.Type)
+}
+
+func runtimeOf(fn *v1alpha1.LambdaFunction) string {
+	if fn.Spec.Source.Type == v1alpha1.SourceTypeImage {
+		return "image"
+	}
+	return strings.TrimSpace(string(fn.Spec.Runtime.Language) + " " + fn.Spec.Runtime.Version)
+}
+
+// ready is condition Ready of the present spec: what is known of an older one says nothing of it.
+func ready(fn *v1alpha1.LambdaFunction) *apis.Condition {
+	if fn.Status.ObservedGeneration != fn.Generation {
+		return nil
+	}
+	return fn.Status.GetCondition(v1alpha1.ConditionReady)
+}
+
+func readyOf(fn *v1alpha1.LambdaFunction) string {
+	if c := ready(fn); c != nil {
+		return string(c.Status)
+	}
+	return string(metav1.ConditionUnknown)
+}
+
+func reasonOf(fn *v1alpha1.LambdaFunction) string {
+	if c := ready(fn); c != nil {
+		return c.Reason
+	}
+	return "NotObserved"
+}
+
+func imageOf(fn *v1alpha1.LambdaFunction) string {
+	switch {
+	case fn.Spec.Source.Type == v1alpha1.SourceTypeImage && fn.Spec.Source.Image != nil:
+		return fn.Spec.Source.Image.Reference()
+	case fn.Status.BuildStatus != nil:
+		return fn.Status.BuildStatus.ImageURI
+	}
+	return ""
+}
+
+// age is how long ago something was, as kubectl says it.
+func age(now time.Time, since metav1.Time) string {
+	if since.IsZero() {
+		return ""
+	}
+	return duration.HumanDuration(now.Sub(since.Time))
+}

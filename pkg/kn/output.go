@@ -1,0 +1,85 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package kn
+
+import (
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/printers"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	lambdascheme "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned/scheme"
+)
+
+// The formats of --output that are not kubectl's.
+const (
+	formatURL  = "url"
+	formatWide = "wide"
+)
+
+// output is the flag --output: what kubectl has, and formats of the verb's own.
+type output struct {
+	flags *genericclioptions.PrintFlags
+	own   []string
+}
+
+// newOutput adds the flag to a verb. done is what kubectl's format name says of an object, such as created.
+func newOutput(cmd *cobra.Command, done string, own ...string) *output {
+	o := &output{flags: genericclioptions.NewPrintFlags(done).WithTypeSetter(lambdascheme.Scheme), own: own}
+	o.flags.AddFlags(cmd)
+	for _, flag := range []string{"allow-missing-template-keys", "template", "show-managed-fields"} {
+		// They are kubectl's, and rarely wanted.
+		cmd.Flags().Lookup(flag).Hidden = true
+	}
+	formats := append(slices.Clone(own), "yaml", "json", "name", "jsonpath=", "go-template=")
+	cmd.Flags().Lookup("output").Usage = "Output format. One of: " + strings.Join(formats, ", ") + "."
+	complete(cmd, "output", oneOf(formats...))
+	return o
+}
+
+// is is true where --output is a format of the verb's own, "" included.
+func (o *output) is(format string) bool {
+	return *o.flags.OutputFormat == format
+}
+
+// printer returns what prints objects in a format of kubectl's, and nil where it is one of the verb's own.
+func (o *output) printer() (printers.ResourcePrinter, error) {
+	if o.is("") || slices.Contains(o.own, *o.flags.OutputFormat) {
+		return nil, nil
+	}
+	printer, err := o.flags.ToPrinter()
+	if err != nil {
+		return nil, usagef("--output %q: it is none of %s", *o.flags.OutputFormat, strings.Join(append(slices.Clone(o.own), o.flags.AllowedFormats()...), ", "))
+	}
+	return printer, nil
+}
+
+// printList writes a list. Names are printed one by one: kubectl's printer does not take lists of them.
+func (o *output) printList(printer printers.ResourcePrinter, list *v1alpha1.LambdaFunctionList, out io.Writer) error {
+	if !o.is("name") {
+		return printer.PrintObj(list, out)
+	}
+	for i := range list.Items {
+		if err := printer.PrintObj(&list.Items[i], out); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package kn
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+	servingclientset "knative.dev/serving/pkg/client/clientset/versioned"
+
+	lambdaclientset "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned"
+	lambdaclient "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned/typed/lambda/v1alpha1"
+)
+
+// session is what the verbs share: the cluster that the flags name, and how it is talked to.
+type session struct {
+	flags *genericclioptions.ConfigFlags
+	// connect makes the clients when they are first asked for: verbs without a cluster, and --help, need none.
+	connect func() (*clients, error)
+	// namespace is that of --namespace, else that of the kubeconfig's context.
+	namespace func() (string, error)
+	now       func() time.Time
+}
+
+// clients talk to the API server.
+type clients struct {
+	lambda  lambdaclientset.Interface
+	kube    kubernetes.Interface
+	serving servingclientset.Interface
+	// dynamic is for the kinds of Tekton and Eventing, which a cluster may be without.
+	dynamic dynamic.Interface
+	// config is what they were made of.
+	config *rest.Config
+}
+
+// newSession makes a session. What the API server warns of is written to warnings.
+func newSession(warnings io.Writer) *session {
+	flags := &genericclioptions.ConfigFlags{
+		KubeConfig: ptr.To(""), Context: ptr.To(""), Namespace: ptr.To(""), Impersonate: ptr.To(""), ImpersonateGroup: ptr.To([]string{}),
+	}
+	return &session{
+		flags:   flags,
+		connect: sync.OnceValues(func() (*clients, error) { return newClients(flags, warnings) }),
+		namespace: func() (string, error) {
+			namespace, _, err := flags.ToRawKubeConfigLoader().Namespace()
+			return namespace, err
+		},
+		now: time.Now,
+	}
+}
+
+func newClients(flags *genericclioptions.ConfigFlags, warnings io.Writer) (*clients, error) {
+	cfg, err := flags.ToRESTConfig()
+	if err != nil {
+		return nil, err
+	}
+	// The client's default of 5 requests a second is for controllers: a person waits for all that one verb asks.
+	cfg.QPS, cfg.Burst = 50, 100
+	cfg.WarningHandler = rest.NewWarningWriter(warnings, rest.WarningWriterOptions{Deduplicate: true})
+	c := &clients{config: cfg}
+	if c.lambda, err = lambdaclientset.NewForConfig(cfg); err != nil {
+		return nil, fmt.Errorf("failed to make the client of functions: %w", err)
+	}
+	if c.kube, err = kubernetes.NewForConfig(cfg); err != nil {
+		return nil, fmt.Errorf("failed to make the client of Kubernetes: %w", err)
+	}
+	if c.serving, err = servingclientset.NewForConfig(cfg); err != nil {
+		return nil, fmt.Errorf("failed to make the client of Knative Serving: %w", err)
+	}
+	if c.dynamic, err = dynamic.NewForConfig(cfg); err != nil {
+		return nil, fmt.Errorf("failed to make the client of other kinds: %w", err)
+	}
+	return c, nil
+}
+
+// open returns the clients, and the namespace that is meant.
+func (s *session) open() (c *clients, namespace string, err error) {
+	if namespace, err = s.namespace(); err != nil {
+		return nil, "", err
+	}
+	c, err = s.connect()
+	return c, namespace, err
+}
+
+func (c *clients) functions(namespace string) lambdaclient.LambdaFunctionInterface {
+	return c.lambda.LambdaV1alpha1().LambdaFunctions(namespace)
+}
+
+// addFlags gives a verb, and those below it, the flags that say which cluster and namespace are meant.
+func (s *session) addFlags(cmd *cobra.Command) {
+	s.flags.AddFlags(cmd.PersistentFlags())
+	complete(cmd, "namespace", s.completeNamespaces)
+	complete(cmd, "context", s.completeContexts)
+}
