@@ -110,7 +110,7 @@ func newRoot(s *session) *cobra.Command {
 	}
 	root.AddCommand(newRunCommand(), newVersionCommand())
 	for _, verb := range []*cobra.Command{
-		newListCommand(s), newDescribeCommand(s), newDeleteCommand(s),
+		newCreateCommand(s), newApplyCommand(s), newUpdateCommand(s), newListCommand(s), newDescribeCommand(s), newDeleteCommand(s),
 	} {
 		s.addFlags(verb)
 		root.AddCommand(verb)

@@ -29,7 +29,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime"
@@ -58,7 +57,7 @@ func describe(o *Options, inline string) (*function, error) {
 	manifest := &v1alpha1.LambdaFunction{}
 	var err error
 	if o.Manifest != "" {
-		if manifest, err = readManifest(o.Manifest); err != nil {
+		if manifest, err = ReadManifest(o.Manifest, false); err != nil {
 			return nil, err
 		}
 	}
@@ -121,24 +120,6 @@ func (f *function) runtimeOptions() runtime.Options {
 		Name: f.name, Namespace: f.namespace, Language: f.language, Handler: f.handler, Interpreter: f.interpreter,
 		FunctionDir: f.dir, Envelope: f.envelope, Timeout: f.timeout, Concurrency: f.concurrency, Queue: queue, Env: f.env,
 	}
-}
-
-// readManifest returns the first LambdaFunction of a file.
-func readManifest(file string) (*v1alpha1.LambdaFunction, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("failed to read manifest: %w", err)
-	}
-	for _, document := range strings.Split("\n"+string(text), "\n---") {
-		fn := &v1alpha1.LambdaFunction{}
-		if err := yaml.Unmarshal([]byte(document), fn); err != nil {
-			return nil, fmt.Errorf("failed to read manifest %q: %w", file, err)
-		}
-		if fn.Kind == "LambdaFunction" {
-			return fn, nil
-		}
-	}
-	return nil, fmt.Errorf("manifest %q has no LambdaFunction", file)
 }
 
 // variables returns those whose values are in the manifest itself. Others come from a cluster that is not there.

@@ -1,0 +1,352 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+// Package kn is the command line "kn lambda".
+package kn
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/util/csaupgrade"
+	"k8s.io/client-go/util/retry"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/local"
+)
+
+// fieldManager is the name by which the API server knows whose fields are the command line's.
+const fieldManager = "kn-lambda"
+
+const createExample = `
+  # Code at the command line, or in a file
+  kn lambda create hello --language python --code 'def handler(event): return "hello"'
+  kn lambda create orders --code-file orders.py --dependencies requirements.txt
+
+  # Code in git, with a variable and one of a Secret
+  kn lambda create orders --git https://github.com/acme/shop --path orders --language go --env STAGE=dev --secret-env TOKEN=shop:token
+
+  # An image that is there already
+  kn lambda create hello --image ghcr.io/acme/hello:1
+
+  # See what would be sent
+  kn lambda create hello --code-file hello.py --dry-run=client -o yaml`
+
+const applyExample = `
+  # Make the function of a file, or change it to be as the file has it
+  kn lambda apply -f function.yaml
+
+  # Make a function that has one instance always, or change it so. What an earlier apply gave and this one does not is taken away
+  kn lambda apply hello --code-file hello.py --min 1`
+
+const updateExample = `
+  # Another version of the code
+  kn lambda update orders --revision v1.2.0
+
+  # Another variable, one variable less, more instances; do not wait
+  kn lambda update hello --env STAGE=prod --env DEBUG- --max 100 --no-wait`
+
+// The values of --dry-run, as kubectl has them.
+const (
+	dryRunNone   = "none"
+	dryRunClient = "client"
+	dryRunServer = "server"
+)
+
+// deployment is what create, apply and update do.
+type deployment struct {
+	spec     specFlags
+	waiting  waitFlags
+	filename string
+	dryRun   string
+	output   *output
+}
+
+// write sends a function to the API server.
+type write = func(ctx context.Context, c *clients, fn *v1alpha1.LambdaFunction, dryRun []string) (*v1alpha1.LambdaFunction, error)
+
+func newCreateCommand(s *session) *cobra.Command {
+	return newDeployCommand(s, "create", "Created", &cobra.Command{
+		Use: "create [NAME]", Short: "Make a function, and wait until it is ready", Example: createExample[1:],
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}, create)
+}
+
+func newApplyCommand(s *session) *cobra.Command {
+	return newDeployCommand(s, "apply", "Applied", &cobra.Command{
+		Use: "apply [NAME]", Short: "Make a function or change it, and wait until it is ready", Example: applyExample[1:],
+		Long: `Make a function, or change it to be what the flags and the file say: fields that an earlier create, apply or update gave
+and this one does not are taken away. Fields that others have set, and nobody here, stay.`,
+		ValidArgsFunction: s.completeFunction,
+	}, apply)
+}
+
+// newDeployCommand completes a verb that sends a whole function.
+func newDeployCommand(s *session, verb, done string, cmd *cobra.Command, send write) *cobra.Command {
+	var d deployment
+	cmd.Args = cobra.MaximumNArgs(1)
+	d.add(cmd)
+	cmd.Flags().StringVarP(&d.filename, "filename", "f", "", "File with the LambdaFunction; other flags win over it.")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		_, namespace, err := s.target(d.dryRun)
+		if err != nil {
+			return err
+		}
+		fn, err := d.read(cmd, args)
+		if err != nil {
+			return err
+		}
+		if fn.Namespace != "" && *s.flags.Namespace != "" && fn.Namespace != namespace {
+			return usagef("the function in %s is of namespace %q, and --namespace says %q", d.filename, fn.Namespace, namespace)
+		}
+		fn.Namespace = cmp.Or(fn.Namespace, namespace)
+		return d.run(cmd, s, verb, done, fn, send)
+	}
+	return cmd
+}
+
+func newUpdateCommand(s *session) *cobra.Command {
+	var d deployment
+	cmd := &cobra.Command{
+		Use:     "update NAME",
+		Short:   "Change a function, and wait until it is ready",
+		Example: updateExample[1:],
+		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: s.completeFunction,
+	}
+	d.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if d.dryRun == dryRunClient {
+			return usagef("--dry-run=client: what a function becomes depends on what it is: say --dry-run=server")
+		}
+		namespace, err := s.namespace()
+		if err != nil {
+			return err
+		}
+		named := &v1alpha1.LambdaFunction{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: args[0]}}
+		var code []byte
+		if d.spec.codeFile == "-" {
+			// It is read once, however often the change is tried.
+			if code, err = io.ReadAll(cmd.InOrStdin()); err != nil {
+				return fmt.Errorf("failed to read the code: %w", err)
+			}
+		}
+		return d.run(cmd, s, "update", "Updated", named, d.change(cmd, code))
+	}
+	return cmd
+}
+
+func (d *deployment) add(cmd *cobra.Command) {
+	d.spec.add(cmd)
+	d.waiting.add(cmd)
+	cmd.Flags().StringVar(&d.dryRun, "dry-run", dryRunNone, "none; client, to print what would be sent; or server, to have it checked and print what it would become.")
+	complete(cmd, "dry-run", oneOf(dryRunNone, dryRunClient, dryRunServer))
+	d.output = newOutput(cmd, "", formatURL)
+}
+
+// target is open, but for --dry-run=client, which needs no cluster.
+func (s *session) target(dryRun string) (*clients, string, error) {
+	switch dryRun {
+	case dryRunNone, dryRunServer:
+		return s.open()
+	case dryRunClient:
+		namespace, err := s.namespace()
+		return nil, namespace, err
+	}
+	return nil, "", usagef("--dry-run %q: it is none of none, client, server", dryRun)
+}
+
+// read makes the function that the file and the flags say.
+func (d *deployment) read(cmd *cobra.Command, args []string) (*v1alpha1.LambdaFunction, error) {
+	fn := &v1alpha1.LambdaFunction{}
+	if d.filename != "" {
+		var err error
+		if fn, err = local.ReadManifest(d.filename, true); err != nil {
+			return nil, err
+		}
+		fn = &v1alpha1.LambdaFunction{ObjectMeta: metav1.ObjectMeta{
+			Name: fn.Name, Namespace: fn.Namespace, Labels: fn.Labels, Annotations: fn.Annotations,
+		}, Spec: fn.Spec}
+	}
+	if len(args) > 0 {
+		if fn.Name != "" && fn.Name != args[0] {
+			return nil, usagef("the function in %s is %q, not %q", d.filename, fn.Name, args[0])
+		}
+		fn.Name = args[0]
+	}
+	if fn.Name == "" {
+		return nil, usagef("name the function, or a file with --filename")
+	}
+	if err := d.spec.apply(cmd.Flags(), fn, cmd.InOrStdin()); err != nil {
+		return nil, err
+	}
+	if fn.Spec.Source.Type == "" {
+		return nil, usagef("say where the code is: --code, --code-file, --git, --image or --filename")
+	}
+	if fn.Spec.Source.Type != v1alpha1.SourceTypeImage && fn.Spec.Runtime.Language == "" {
+		return nil, usagef("say what the code is written in: --language python, nodejs or go")
+	}
+	fn.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("LambdaFunction"))
+	return fn, nil
+}
+
+// run sends a function, and waits until it is ready.
+func (d *deployment) run(cmd *cobra.Command, s *session, verb, done string, fn *v1alpha1.LambdaFunction, send write) error {
+	printer, err := d.output.printer()
+	if err != nil {
+		return err
+	}
+	c, _, err := s.target(d.dryRun)
+	if err != nil {
+		return err
+	}
+	if d.dryRun == dryRunClient {
+		if printer == nil {
+			return printYAML(fn, cmd.OutOrStdout())
+		}
+		return printer.PrintObj(fn, cmd.OutOrStdout())
+	}
+	var dryRun []string
+	if d.dryRun == dryRunServer {
+		dryRun = []string{metav1.DryRunAll}
+	}
+	sent, err := send(cmd.Context(), c, fn, dryRun)
+	if err != nil {
+		return functionError(err, verb, fn.Namespace, fn.Name)
+	}
+	if d.dryRun == dryRunServer {
+		if printer == nil {
+			return printYAML(sent, cmd.OutOrStdout())
+		}
+		return printer.PrintObj(sent, cmd.OutOrStdout())
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s function '%s' in namespace '%s'.\n", done, sent.Name, sent.Namespace)
+	if sent, err = d.waiting.await(cmd, s, c, sent); err != nil {
+		return err
+	}
+	if printer != nil {
+		return printer.PrintObj(sent, cmd.OutOrStdout())
+	}
+	if sent.Status.URL != nil {
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), sent.Status.URL)
+	}
+	return err
+}
+
+func create(ctx context.Context, c *clients, fn *v1alpha1.LambdaFunction, dryRun []string) (*v1alpha1.LambdaFunction, error) {
+	made, err := c.functions(fn.Namespace).Create(ctx, fn, metav1.CreateOptions{
+		FieldManager: fieldManager, DryRun: dryRun, FieldValidation: metav1.FieldValidationStrict,
+	})
+	if apierrors.IsAlreadyExists(err) {
+		return nil, failf("kn lambda update "+fn.Name+", or kn lambda apply "+fn.Name, "there is one of this name in namespace %q", fn.Namespace)
+	}
+	return made, err
+}
+
+// apply is a server-side apply. It is forced: who says apply wants it so, whoever set it before.
+func apply(ctx context.Context, c *clients, fn *v1alpha1.LambdaFunction, dryRun []string) (*v1alpha1.LambdaFunction, error) {
+	functions := c.functions(fn.Namespace)
+	current, err := functions.Get(ctx, fn.Name, metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return nil, err
+	}
+	if err == nil {
+		// Fields that create and update have set are made those of apply, so that it can take them away.
+		patch, err := csaupgrade.UpgradeManagedFieldsPatch(current, sets.New(fieldManager), fieldManager)
+		if err != nil {
+			return nil, fmt.Errorf("failed to take over the fields: %w", err)
+		}
+		if len(patch) > 0 {
+			if _, err := functions.Patch(ctx, fn.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: fieldManager, DryRun: dryRun}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	text, err := configuration(fn)
+	if err != nil {
+		return nil, err
+	}
+	return functions.Patch(ctx, fn.Name, types.ApplyPatchType, text, metav1.PatchOptions{
+		FieldManager: fieldManager, Force: ptr.To(true), DryRun: dryRun, FieldValidation: metav1.FieldValidationStrict,
+	})
+}
+
+// configuration is what an apply sends: a function without what only the cluster says.
+func configuration(fn *v1alpha1.LambdaFunction) ([]byte, error) {
+	text, err := json.Marshal(fn)
+	if err != nil {
+		return nil, fmt.Errorf("failed to encode the function: %w", err)
+	}
+	var object map[string]any
+	if err := json.Unmarshal(text, &object); err != nil {
+		return nil, fmt.Errorf("failed to encode the function: %w", err)
+	}
+	delete(object, "status")
+	if spec, ok := object["spec"].(map[string]any); ok {
+		// An empty object would be a wish, too.
+		for field, value := range spec {
+			if value, ok := value.(map[string]any); ok && len(value) == 0 {
+				delete(spec, field)
+			}
+		}
+	}
+	return json.Marshal(object)
+}
+
+// printYAML writes what a dry run has made.
+func printYAML(fn *v1alpha1.LambdaFunction, out io.Writer) error {
+	text, err := configuration(fn)
+	if err != nil {
+		return err
+	}
+	if text, err = yaml.JSONToYAML(text); err != nil {
+		return fmt.Errorf("failed to encode the function: %w", err)
+	}
+	_, err = out.Write(text)
+	return err
+}
+
+// change makes the changes of the flags to the function as it is, again where somebody else was faster.
+func (d *deployment) change(cmd *cobra.Command, code []byte) write {
+	return func(ctx context.Context, c *clients, named *v1alpha1.LambdaFunction, dryRun []string) (*v1alpha1.LambdaFunction, error) {
+		var updated *v1alpha1.LambdaFunction
+		err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+			fn, err := c.functions(named.Namespace).Get(ctx, named.Name, metav1.GetOptions{})
+			if err != nil {
+				return err
+			}
+			if err := d.spec.apply(cmd.Flags(), fn, bytes.NewReader(code)); err != nil {
+				return err
+			}
+			updated, err = c.functions(named.Namespace).Update(ctx, fn, metav1.UpdateOptions{
+				FieldManager: fieldManager, DryRun: dryRun, FieldValidation: metav1.FieldValidationStrict,
+			})
+			return err
+		})
+		return updated, err
+	}
+}

@@ -1,0 +1,122 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+// Package kn is the command line "kn lambda".
+package local
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+)
+
+// ReadManifest returns the first LambdaFunction of a file of YAML documents. Where it is strict, a field of the spec that
+// there is not is an error; else it is left out.
+func ReadManifest(file string, strict bool) (*v1alpha1.LambdaFunction, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("failed to read manifest: %w", err)
+	}
+	for _, document := range strings.Split("\n"+string(text), "\n---") {
+		fn, err := parseManifest([]byte(document), strict)
+		if err != nil {
+			return nil, fmt.Errorf("failed to read manifest %q: %w", file, err)
+		}
+		if fn != nil {
+			return fn, nil
+		}
+	}
+	return nil, fmt.Errorf("manifest %q has no LambdaFunction", file)
+}
+
+// parseManifest returns nil for an object of another kind.
+func parseManifest(document []byte, strict bool) (*v1alpha1.LambdaFunction, error) {
+	var kind metav1.TypeMeta
+	if err := yaml.Unmarshal(document, &kind); err != nil || kind.Kind != "LambdaFunction" {
+		return nil, err
+	}
+	fn := &v1alpha1.LambdaFunction{}
+	if err := yaml.Unmarshal(document, fn); err != nil || !strict {
+		return fn, err
+	}
+	var fields struct {
+		Spec any `json:"spec"`
+	}
+	if err := yaml.Unmarshal(document, &fields); err != nil {
+		return nil, err
+	}
+	return fn, unknownField("spec", fields.Spec, reflect.TypeFor[v1alpha1.LambdaFunctionSpec]())
+}
+
+// unknownField is an error for a field that the type has not. The types read older forms of their values by themselves, which
+// is why a strict decoder would see nothing: it stops at them.
+func unknownField(path string, value any, t reflect.Type) error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch value := value.(type) {
+	case []any:
+		if t.Kind() != reflect.Slice {
+			return nil
+		}
+		for i, item := range value {
+			if err := unknownField(fmt.Sprintf("%s[%d]", path, i), item, t.Elem()); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for name, field := range value {
+			of := t
+			switch t.Kind() {
+			case reflect.Struct:
+				var ok bool
+				if of, ok = fieldType(t, name); !ok {
+					return fmt.Errorf("%s.%s: there is no such field", path, name)
+				}
+			case reflect.Map:
+				of = t.Elem()
+			default:
+				continue // an older form
+			}
+			if err := unknownField(path+"."+name, field, of); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fieldType is the type of a struct's field, by its name in JSON.
+func fieldType(t reflect.Type, name string) (reflect.Type, bool) {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		tag, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if tag == name {
+			return field.Type, true
+		}
+		if options == "inline" && field.Type.Kind() == reflect.Struct {
+			if of, ok := fieldType(field.Type, name); ok {
+				return of, true
+			}
+		}
+	}
+	return nil, false
+}
