@@ -20,49 +20,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/tools/portforward"
-	"k8s.io/client-go/transport/spdy"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/portforward"
 )
 
 // Forward makes a port of a pod reachable, as kubectl port-forward does. It returns the address, host and port, and what
 // ends it.
 func (c *Clients) Forward(ctx context.Context, namespace, pod string, port int) (address string, stop func(), err error) {
-	transport, upgrader, err := spdy.RoundTripperFor(c.config)
-	if err != nil {
-		return "", nil, fmt.Errorf("failed to make a connection that can be upgraded: %w", err)
-	}
-	url := c.Kube.CoreV1().RESTClient().Post().Namespace(namespace).Resource("pods").Name(pod).SubResource("portforward").URL()
-	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
-	ended, ready := make(chan struct{}), make(chan struct{})
-	forwarder, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{fmt.Sprintf("0:%d", port)}, ended, ready, io.Discard, io.Discard)
-	if err != nil {
-		return "", nil, fmt.Errorf("failed to forward a port of pod %q: %w", pod, err)
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- forwarder.ForwardPorts() }()
-	select {
-	case <-ready:
-	case err := <-failed:
-		return "", nil, fmt.Errorf("failed to forward port %d of pod %q: %w", port, pod, err)
-	case <-ctx.Done():
-		close(ended)
-		return "", nil, errors.Join(ctx.Err(), <-failed)
-	}
-	ports, err := forwarder.GetPorts()
-	if err != nil {
-		close(ended)
-		return "", nil, errors.Join(fmt.Errorf("failed to find the forwarded port: %w", err), <-failed)
-	}
-	return fmt.Sprintf("127.0.0.1:%d", ports[0].Local), func() {
-		close(ended)
-		<-failed
-	}, nil
+	return portforward.Pod(ctx, c.config, c.Kube, namespace, pod, port)
 }
 
 // ForwardToReady forwards a port of the first selected pod that is ready, and waits for one. It is like Forward otherwise.

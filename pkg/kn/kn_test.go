@@ -33,7 +33,6 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 	kubefake "k8s.io/client-go/kubernetes/fake"
-	"k8s.io/client-go/rest"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	servingfake "knative.dev/serving/pkg/client/clientset/versioned/fake"
 
@@ -53,6 +52,7 @@ type cluster struct {
 	kube    *kubefake.Clientset
 	serving *servingfake.Clientset
 	dynamic *dynamicfake.FakeDynamicClient
+	forward func(ctx context.Context, namespace, pod string, port int) (address string, stop func(), err error)
 	in      string
 }
 
@@ -80,7 +80,7 @@ func newCluster(objects ...runtime.Object) *cluster {
 	c.session = newSession(nil)
 	c.session.now = func() time.Time { return now }
 	c.session.connect = func() (*clients, error) {
-		return &clients{lambda: c.lambda, kube: c.kube, serving: c.serving, dynamic: c.dynamic, config: &rest.Config{}}, nil
+		return &clients{lambda: c.lambda, kube: c.kube, serving: c.serving, dynamic: c.dynamic, forward: c.forward}, nil
 	}
 	c.session.namespace = func() (string, error) {
 		if *c.session.flags.Namespace != "" {

@@ -16,6 +16,7 @@ limitations under the License.
 package kn
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"sync"
@@ -31,6 +32,7 @@ import (
 
 	lambdaclientset "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned"
 	lambdaclient "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned/typed/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/portforward"
 )
 
 // session is what the verbs share: the cluster that the flags name, and how it is talked to.
@@ -50,8 +52,8 @@ type clients struct {
 	serving servingclientset.Interface
 	// dynamic is for the kinds of Tekton and Eventing, which a cluster may be without.
 	dynamic dynamic.Interface
-	// config is what they were made of.
-	config *rest.Config
+	// forward makes a port of a pod reachable through the API server, at address until stop.
+	forward func(ctx context.Context, namespace, pod string, port int) (address string, stop func(), err error)
 }
 
 // newSession makes a session. What the API server warns of is written to warnings.
@@ -78,7 +80,7 @@ func newClients(flags *genericclioptions.ConfigFlags, warnings io.Writer) (*clie
 	// The client's default of 5 requests a second is for controllers: a person waits for all that one verb asks.
 	cfg.QPS, cfg.Burst = 50, 100
 	cfg.WarningHandler = rest.NewWarningWriter(warnings, rest.WarningWriterOptions{Deduplicate: true})
-	c := &clients{config: cfg}
+	c := &clients{}
 	if c.lambda, err = lambdaclientset.NewForConfig(cfg); err != nil {
 		return nil, fmt.Errorf("failed to make the client of functions: %w", err)
 	}
@@ -90,6 +92,9 @@ func newClients(flags *genericclioptions.ConfigFlags, warnings io.Writer) (*clie
 	}
 	if c.dynamic, err = dynamic.NewForConfig(cfg); err != nil {
 		return nil, fmt.Errorf("failed to make the client of other kinds: %w", err)
+	}
+	c.forward = func(ctx context.Context, namespace, pod string, port int) (string, func(), error) {
+		return portforward.Pod(ctx, cfg, c.kube, namespace, pod, port)
 	}
 	return c, nil
 }
