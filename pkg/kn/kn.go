@@ -111,7 +111,7 @@ func newRoot(s *session) *cobra.Command {
 	root.AddCommand(newRunCommand(), newVersionCommand())
 	for _, verb := range []*cobra.Command{
 		newCreateCommand(s), newApplyCommand(s), newUpdateCommand(s), newListCommand(s), newDescribeCommand(s), newDeleteCommand(s),
-		newInvokeCommand(s),
+		newInvokeCommand(s), newBuildCommand(s), newRollbackCommand(s), newTrafficCommand(s),
 	} {
 		s.addFlags(verb)
 		root.AddCommand(verb)
