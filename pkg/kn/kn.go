@@ -112,7 +112,7 @@ func newRoot(s *session) *cobra.Command {
 	for _, verb := range []*cobra.Command{
 		newCreateCommand(s), newApplyCommand(s), newUpdateCommand(s), newListCommand(s), newDescribeCommand(s), newDeleteCommand(s),
 		newInvokeCommand(s), newBuildCommand(s), newRollbackCommand(s), newTrafficCommand(s),
-		newLogsCommand(s),
+		newLogsCommand(s), newEventsCommand(s),
 	} {
 		s.addFlags(verb)
 		root.AddCommand(verb)

@@ -71,9 +71,9 @@ func isReady(fn *v1alpha1.LambdaFunction) {
 func failsToBuild(fn *v1alpha1.LambdaFunction) {
 	s := &fn.Status
 	s.ObservedGeneration, s.Phase = fn.Generation, v1alpha1.PhaseFailed
-	for t, status := range map[apis.ConditionType]corev1.ConditionStatus{"Ready": "False", "SourceReady": "True", "BuildReady": "False", "DeployReady": "Unknown"} {
-		c := apis.Condition{Type: t, Status: status, LastTransitionTime: apis.VolatileTime{Inner: ago(2 * time.Minute)}}
-		if status == "False" {
+	for _, c := range []apis.Condition{{Type: "Ready", Status: "False"}, {Type: "SourceReady", Status: "True"}, {Type: "BuildReady", Status: "False"}, {Type: "DeployReady", Status: "Unknown"}} {
+		c.LastTransitionTime = apis.VolatileTime{Inner: ago(2 * time.Minute)}
+		if c.Status == "False" {
 			c.Reason, c.Message = v1alpha1.ReasonDependencyNotFound, "No matching distribution found for requets: look for a typing error in the dependencies."
 		}
 		s.Conditions = append(s.Conditions, c)
