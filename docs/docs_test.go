@@ -34,7 +34,7 @@ var link = regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
 
 // TestLinks looks for links to files that are not there.
 func TestLinks(t *testing.T) {
-	for _, pattern := range []string{"*.md", "runbooks/*.md", "../*.md"} {
+	for _, pattern := range []string{"*.md", "cmd/*.md", "runbooks/*.md", "../*.md"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("Glob(%q) = %v, %v", pattern, files, err)

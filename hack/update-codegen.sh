@@ -15,7 +15,7 @@
 # limitations under the License.
 
 # Makes all generated code and schemas anew: deep copies, clients, informers, listers, injection, reconcilers, CRD
-# schemas, the checksums of the ConfigMaps' examples, and dashboards.
+# schemas, the checksums of the ConfigMaps' examples, dashboards, and the pages on the verbs of kn lambda.
 
 set -o errexit -o nounset -o pipefail
 
@@ -61,3 +61,7 @@ printf '%s\n' "${dashboards}" > config/monitoring/300-dashboards.yaml
 echo "Schemas of events"
 schema=$(go run ./hack/schemas)
 printf '%s\n' "${schema}" > pkg/events/schemas/lambdafunctionspec.json
+
+echo "Pages on the verbs of kn lambda"
+rm -f docs/cmd/*.md
+go run ./hack/commands docs/cmd

@@ -20,7 +20,7 @@ set -o errexit -o nounset -o pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly GENERATED=(pkg/apis pkg/client config)
+readonly GENERATED=(pkg/apis pkg/client config docs/cmd)
 before=$(mktemp -d)
 trap 'rm -rf "${before}"' EXIT
 cp -a --parents "${GENERATED[@]}" "${before}"

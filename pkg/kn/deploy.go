@@ -91,7 +91,6 @@ type write = func(ctx context.Context, c *clients, fn *v1alpha1.LambdaFunction, 
 func newCreateCommand(s *session) *cobra.Command {
 	return newDeployCommand(s, "create", "Created", &cobra.Command{
 		Use: "create [NAME]", Short: "Make a function, and wait until it is ready", Example: createExample[1:],
-		ValidArgsFunction: cobra.NoFileCompletions,
 	}, create)
 }
 
@@ -110,6 +109,7 @@ func newDeployCommand(s *session, verb, done string, cmd *cobra.Command, send wr
 	cmd.Args = cobra.MaximumNArgs(1)
 	d.add(cmd)
 	cmd.Flags().StringVarP(&d.filename, "filename", "f", "", "File with the LambdaFunction; other flags win over it.")
+	complete(cmd, "filename", files)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		_, namespace, err := s.target(d.dryRun)
 		if err != nil {

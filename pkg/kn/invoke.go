@@ -102,9 +102,6 @@ to those of Knative's activator. The exit code is 1 where the answer is none of 
 	flags.BoolVar(&i.trace, "trace", false, "Print what took how long, and the id of the trace that was sent.")
 	complete(cmd, "method", oneOf(http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead, http.MethodOptions))
 	complete(cmd, "content-type", oneOf("application/json", "text/plain", "application/octet-stream"))
-	for _, flag := range []string{"path", "header", "type", "source", "id", "subject", "timeout"} {
-		complete(cmd, flag, cobra.NoFileCompletions)
-	}
 	return cmd
 }
 

@@ -108,6 +108,8 @@ func newRoot(s *session) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	// What is completed to files is what takes files: a shell that offers them elsewhere misleads.
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(newRunCommand(), newVersionCommand())
 	for _, verb := range []*cobra.Command{
 		newCreateCommand(s), newApplyCommand(s), newUpdateCommand(s), newListCommand(s), newDescribeCommand(s), newDeleteCommand(s),

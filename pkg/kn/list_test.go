@@ -299,6 +299,11 @@ func TestCompletion(t *testing.T) {
 		"only one":            {[]string{"describe", "hello", ""}, ":4\n"},
 		"several, each once":  {[]string{"delete", "hello", ""}, "image\nnew\norders\n:4\n"},
 		"formats":             {[]string{"list", "--output", ""}, "wide\nurl\nyaml\njson\nname\njsonpath=\ngo-template=\n:4\n"},
+		"languages":           {[]string{"create", "a", "--language", ""}, "python\nnodejs\ngo\n:4\n"},
+		"files":               {[]string{"create", "a", "--code-file", ""}, ":0\n"},
+		"no files":            {[]string{"create", "a", "--code", ""}, ":4\n"},
+		"folders to run":      {[]string{"run", ""}, ":16\n"},
+		"Revisions":           {[]string{"rollback", "hello", "--to", ""}, "@latest\n:4\n"},
 		"namespaces, of none": {[]string{"list", "--namespace", ""}, ":4\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

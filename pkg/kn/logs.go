@@ -107,8 +107,6 @@ func newLogsCommand(s *session) *cobra.Command {
 	flags.BoolVar(&f.noPrefix, "no-prefix", false, "Print the lines without the instance, or step, that has written them.")
 	flags.DurationVar(&f.since, "since", 0, "Print what is no older, such as 10m.")
 	flags.Int64Var(&f.tail, "tail", -1, "Number of the last lines of each instance to print; -1 is all.")
-	complete(cmd, "since", cobra.NoFileCompletions)
-	complete(cmd, "tail", cobra.NoFileCompletions)
 	return cmd
 }
 

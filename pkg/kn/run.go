@@ -45,6 +45,10 @@ and with the interpreter, compiler and packages that you have installed. It is l
 the new code is loaded, and where it cannot be, the old code serves.`,
 		Example: runExample[1:],
 		Args:    cobra.MaximumNArgs(1),
+
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.Dir = args[0]
@@ -65,5 +69,7 @@ the new code is loaded, and where it cannot be, the old code serves.`,
 	flags.StringVar(&o.Addr, "address", "127.0.0.1", "Address to listen on.")
 	flags.IntVarP(&o.Port, "port", "p", 8080, "Port to listen on; 0 takes any that is free.")
 	flags.StringArrayVarP(&env, "env", "e", nil, "Environment variable of the function, NAME=VALUE. May be given several times.")
+	complete(cmd, "filename", files)
+	complete(cmd, "language", oneOf("python", "nodejs", "go"))
 	return cmd
 }

@@ -117,4 +117,5 @@ func (s *session) addFlags(cmd *cobra.Command) {
 	s.flags.AddFlags(cmd.PersistentFlags())
 	complete(cmd, "namespace", s.completeNamespaces)
 	complete(cmd, "context", s.completeContexts)
+	complete(cmd, "kubeconfig", files)
 }

@@ -83,9 +83,8 @@ func (f *specFlags) add(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("code", "code-file", "git", "image")
 	complete(cmd, "language", oneOf("python", "nodejs", "go"))
 	complete(cmd, "response", oneOf(string(v1alpha1.ResponseRaw), string(v1alpha1.ResponseEnvelope)))
-	for _, flag := range []string{"code", "git", "revision", "path", "git-secret", "image", "version", "handler", "env", "secret-env", "env-from", "min", "max", "concurrency", "timeout", "request", "limit", "service-account", "registry"} {
-		complete(cmd, flag, cobra.NoFileCompletions)
-	}
+	complete(cmd, "code-file", files)
+	complete(cmd, "dependencies", files)
 }
 
 // apply changes a function by the flags that are given.
