@@ -13,7 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-// Package kn is the command line "kn lambda".
+
 package kn
 
 import (
@@ -64,6 +64,9 @@ func (c *clients) watchFunction(ctx context.Context, namespace, name string, cha
 		}
 		return changed(fn)
 	})
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err() // which the watch's own error does not wrap
+	}
 	return err
 }
 

@@ -13,7 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-// Package kn is the command line "kn lambda".
+
 package kn
 
 import (
@@ -169,7 +169,8 @@ func TestTraffic(t *testing.T) {
 		want []servingv1.TrafficTarget
 	}{
 		"split": {newFunction("hello"), []string{"@latest=10", "hello-00001=90%"}, ExitOK, "@latest       10%       true", []servingv1.TrafficTarget{
-			{LatestRevision: ptr.To(true), Percent: ptr.To[int64](10)}, {RevisionName: "hello-00001", LatestRevision: ptr.To(false), Percent: ptr.To[int64](90)},
+			{LatestRevision: ptr.To(true), Percent: ptr.To[int64](10)},
+			{RevisionName: "hello-00001", LatestRevision: ptr.To(false), Percent: ptr.To[int64](90)},
 			{RevisionName: "hello-00001", Tag: "old", Percent: ptr.To[int64](0)},
 		}},
 		"not all":           {newFunction("hello"), []string{"@latest=10"}, ExitUsage, "the shares are 10 percent together", present},

@@ -13,10 +13,11 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-// Package kn is the command line "kn lambda".
+
 package kn
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -174,11 +175,14 @@ func TestCreateWaits(t *testing.T) {
 		err    []string
 	}{
 		"until it is ready": {
-			[]*v1alpha1.LambdaFunction{seen(source, queued), seen(source, queued), seen(source, builds), seen(source, crowded), seen(isReady)}, nil, ExitOK, "http://hello.default.example.com\n",
+			[]*v1alpha1.LambdaFunction{seen(source, queued), seen(source, queued), seen(source, builds), seen(source, crowded), seen(isReady)},
+			nil, ExitOK, "http://hello.default.example.com\n",
 			[]string{"Created function 'hello'", "0.0s  Source accepted", "Queued: Waiting for its turn: place 2", "BuildRunning: ", "0.0s  Image built", "0.0s  Ready\n"},
 		},
 		"until it fails": {
-			[]*v1alpha1.LambdaFunction{seen(source, failed)}, []string{"--wait-window", "0s"}, ExitNotReady, "",
+			[]*v1alpha1.LambdaFunction{seen(source, failed)},
+			[]string{"--wait-window", "0s"},
+			ExitNotReady, "",
 			[]string{"| build: a\n", `Error: function "hello" is not ready: CompileFailed: It does not compile.`, "Try:   kn lambda why hello"},
 		},
 		"not for ever":        {[]*v1alpha1.LambdaFunction{}, []string{"--wait-timeout", "1ms"}, ExitNotReady, "", []string{"is not ready after 1ms: the operator has not seen it"}},
@@ -214,6 +218,34 @@ func TestDeletedMeanwhile(t *testing.T) {
 	if got := c.run(t.Context(), "create", "hello", "--image", "a"); got.code != ExitFailure || !strings.Contains(got.err, "has been deleted meanwhile") {
 		t.Errorf("run() = %+v, want it to end", got)
 	}
+}
+
+func TestInterruptedWait(t *testing.T) {
+	c := newCluster()
+	ctx, cancel := context.WithCancel(t.Context())
+	c.lambda.PrependWatchReactor("lambdafunctions", func(clienttesting.Action) (bool, watch.Interface, error) {
+		cancel()
+		return true, watch.NewFake(), nil
+	})
+	if got := c.run(ctx, "create", "hello", "--image", "a"); got.code != ExitInterrupted || !strings.Contains(got.err, "goes on without you: kn lambda describe hello") {
+		t.Errorf("run() = %+v, want that it is interrupted", got)
+	}
+}
+
+func FuzzWithReference(f *testing.F) {
+	for _, seed := range []string{"hello", "hello:1", "localhost:5000/hello", "ghcr.io/acme/hello:1@sha256:00", "@", ":", "a/:"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, reference string) {
+		image := withReference(nil, reference)
+		again := image.Repository
+		if image.Tag != "" {
+			again += ":" + image.Tag
+		}
+		if !strings.HasPrefix(reference, again) || !strings.HasSuffix(reference, image.Digest) || strings.Contains(image.Tag, "/") {
+			t.Errorf("withReference(%q) = %+v", reference, image)
+		}
+	})
 }
 
 func TestUpdate(t *testing.T) {
@@ -257,7 +289,7 @@ func TestApply(t *testing.T) {
 	made := newFunction("hello", isReady, func(fn *v1alpha1.LambdaFunction) {
 		fn.ManagedFields = []metav1.ManagedFieldsEntry{{
 			Manager: fieldManager, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "lambda.knative.io/v1alpha1",
-			FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:env":{}}}`)},
+			FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:env":{}}}`),
 		}}
 	})
 	for name, there := range map[string][]runtime.Object{"made": nil, "changed": {made}} {

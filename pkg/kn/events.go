@@ -13,7 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-// Package kn is the command line "kn lambda".
+
 package kn
 
 import (
@@ -67,7 +67,7 @@ conditions. Kubernetes forgets events after an hour, unless it is set up otherwi
 			}
 			h := &history{clients: c, fn: fn, mine: sets.New(fn.UID), foreign: sets.New[types.UID]()}
 			if follow {
-				return h.watch(ctx, s, cmd.OutOrStdout())
+				return h.watch(ctx, cmd.OutOrStdout())
 			}
 			list, err := c.kube.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{})
 			if err != nil {
@@ -112,7 +112,7 @@ type history struct {
 
 // conditions are the last changes of the function's conditions.
 func (h *history) conditions(fn *v1alpha1.LambdaFunction) []happening {
-	var changes []happening
+	changes := make([]happening, 0, len(fn.Status.Conditions))
 	for i := range fn.Status.Conditions {
 		c := &fn.Status.Conditions[i]
 		said := string(c.Type) + " is " + string(c.Status)
@@ -181,7 +181,7 @@ func eventsTable(happened []happening, now time.Time) *table {
 }
 
 // watch prints events as they come, and changes of conditions, until it is interrupted.
-func (h *history) watch(ctx context.Context, s *session, out io.Writer) error {
+func (h *history) watch(ctx context.Context, out io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	happened := make(chan happening)

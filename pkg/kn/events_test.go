@@ -13,7 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-// Package kn is the command line "kn lambda".
+
 package kn
 
 import (
@@ -30,14 +30,14 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 )
 
-func newEvent(apiVersion, kind, name string, minutes time.Duration, reason string) *corev1.Event {
+func newEvent(apiVersion, kind, name string, since time.Duration, reason string) *corev1.Event {
 	uid := types.UID(name)
 	if kind == "Route" || kind == "ConfigMap" {
 		uid = types.UID(kind)
 	}
 	return &corev1.Event{
 		ObjectMeta: metav1.ObjectMeta{Name: name + "." + reason, Namespace: "default"}, Type: corev1.EventTypeNormal, Reason: reason, Message: "Of " + name + ".\n",
-		InvolvedObject: corev1.ObjectReference{APIVersion: apiVersion, Kind: kind, Name: name, UID: uid}, LastTimestamp: ago(minutes * time.Minute),
+		InvolvedObject: corev1.ObjectReference{APIVersion: apiVersion, Kind: kind, Name: name, UID: uid}, LastTimestamp: ago(since),
 	}
 }
 
@@ -46,16 +46,16 @@ func someEvents() *cluster {
 	pod := instance("hello-00001-deployment-1-a", "hello-00001")
 	return newCluster(newFunction("hello", failsToBuild), newFunction("hello-2", isReady), pod, newRevision("hello-00001", "hello", "1", "True"),
 		taskRun("hello-0123456789", "hello", ago(0), nil),
-		newEvent("lambda.knative.io/v1alpha1", "LambdaFunction", "hello", 10, "Created"),
-		newEvent("lambda.knative.io/v1alpha1", "LambdaFunction", "hello-2", 9, "Foreign"),
-		newEvent("serving.knative.dev/v1", "Route", "hello", 8, "Route"),
-		newEvent("v1", "ConfigMap", "hello", 8, "Foreign"),
-		newEvent("tekton.dev/v1", "TaskRun", "hello-0123456789", 7, "Started"),
-		newEvent("v1", "Pod", "hello-00001-deployment-1-a", 6, "Pulled"),
-		newEvent("v1", "Pod", "hello-00001-deployment-1-gone", 5, "Killing"),
-		newEvent("serving.knative.dev/v1", "Revision", "hello-2-00001", 4, "Foreign"),
-		newEvent("serving.knative.dev/v1", "Revision", "hello-00001", 3, "Ready"),
-		newEvent("v1", "Pod", "other", 1, "Foreign"))
+		newEvent("lambda.knative.io/v1alpha1", "LambdaFunction", "hello", 10*time.Minute, "Created"),
+		newEvent("lambda.knative.io/v1alpha1", "LambdaFunction", "hello-2", 9*time.Minute, "Foreign"),
+		newEvent("serving.knative.dev/v1", "Route", "hello", 8*time.Minute, "Route"),
+		newEvent("v1", "ConfigMap", "hello", 8*time.Minute, "Foreign"),
+		newEvent("tekton.dev/v1", "TaskRun", "hello-0123456789", 7*time.Minute, "Started"),
+		newEvent("v1", "Pod", "hello-00001-deployment-1-a", 6*time.Minute, "Pulled"),
+		newEvent("v1", "Pod", "hello-00001-deployment-1-gone", 5*time.Minute, "Killing"),
+		newEvent("serving.knative.dev/v1", "Revision", "hello-2-00001", 4*time.Minute, "Foreign"),
+		newEvent("serving.knative.dev/v1", "Revision", "hello-00001", 3*time.Minute, "Ready"),
+		newEvent("v1", "Pod", "other", 1*time.Minute, "Foreign"))
 }
 
 func TestEvents(t *testing.T) {

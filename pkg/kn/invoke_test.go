@@ -13,7 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-// Package kn is the command line "kn lambda".
+
 package kn
 
 import (
@@ -83,7 +83,8 @@ func TestInvoke(t *testing.T) {
 		"a URL's path": {[]string{"--path", "//other/a"}, call{method: "GET", uri: "/other/a"}, false},
 		"event": {
 			[]string{"--cloudevent", "--id", "1", "--type", "t", "--source", "/s", "--subject", "u", "-d", "1"},
-			call{method: "POST", uri: "/", body: "1", header: http.Header{"Ce-Specversion": {"1.0"}, "Ce-Id": {"1"}, "Ce-Type": {"t"}, "Ce-Source": {"/s"}, "Ce-Subject": {"u"}, "Content-Type": {"application/json"}}}, false,
+			call{method: "POST", uri: "/", body: "1", header: http.Header{"Ce-Specversion": {"1.0"}, "Ce-Id": {"1"}, "Ce-Type": {"t"}, "Ce-Source": {"/s"}, "Ce-Subject": {"u"}, "Content-Type": {"application/json"}}},
+			false,
 		},
 		"traced": {[]string{"--trace"}, call{method: "GET", uri: "/"}, true},
 	} {

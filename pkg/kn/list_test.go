@@ -13,7 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-// Package kn is the command line "kn lambda".
+
 package kn
 
 import (
@@ -205,7 +205,8 @@ func TestFit(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	withEnv := func(fn *v1alpha1.LambdaFunction) {
 		fn.Spec.Env = []corev1.EnvVar{{Name: "STAGE", Value: "dev"}, {Name: "TOKEN", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
-			LocalObjectReference: corev1.LocalObjectReference{Name: "shop"}, Key: "token"}}}}
+			LocalObjectReference: corev1.LocalObjectReference{Name: "shop"}, Key: "token",
+		}}}}
 		fn.Spec.EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "more"}}}}
 		fn.Spec.Scaling = v1alpha1.ScalingSpec{MinReplicas: ptr.To[int32](0), MaxReplicas: ptr.To[int32](50), ContainerConcurrency: ptr.To[int64](5)}
 		fn.Spec.TimeoutSeconds = ptr.To[int64](300)

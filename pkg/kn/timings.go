@@ -13,7 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-// Package kn is the command line "kn lambda".
+
 package kn
 
 import (
@@ -73,8 +73,11 @@ func (t *timings) print(out io.Writer) {
 		name       string
 		from, till time.Time
 	}{
-		{"dns", t.dnsBegan, t.dnsEnded}, {"connect", t.connectBegan, t.connectEnded}, {"tls", t.tlsBegan, t.tlsEnded},
-		{"first byte", t.began, t.firstByte}, {"total", t.began, t.now()},
+		{"dns", t.dnsBegan, t.dnsEnded},
+		{"connect", t.connectBegan, t.connectEnded},
+		{"tls", t.tlsBegan, t.tlsEnded},
+		{"first byte", t.began, t.firstByte},
+		{"total", t.began, t.now()},
 	} {
 		if !part.from.IsZero() && !part.till.IsZero() {
 			fmt.Fprintf(out, "%-12s%8.1f ms\n", part.name, float64(part.till.Sub(part.from).Microseconds())/1000)

@@ -13,7 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-// Package kn is the command line "kn lambda".
+
 package kn
 
 import (
@@ -171,6 +171,18 @@ func (s *session) completeRevisions(cmd *cobra.Command, args []string, _ string)
 	})
 }
 
+// completeShares completes the name of a function, and after it its Revisions with the sign before a share.
+func (s *session) completeShares(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return s.completeFunction(cmd, args, toComplete)
+	}
+	found, directive := s.completeRevisions(cmd, args, toComplete)
+	for i := range found {
+		found[i] += "="
+	}
+	return found, directive | cobra.ShellCompDirectiveNoSpace
+}
+
 func newTrafficCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "traffic NAME [REVISION=PERCENT...]",
@@ -178,16 +190,7 @@ func newTrafficCommand(s *session) *cobra.Command {
 		Example: trafficExample[1:],
 		Args:    cobra.MinimumNArgs(1),
 
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			if len(args) == 0 {
-				return s.completeFunction(cmd, args, toComplete)
-			}
-			found, directive := s.completeRevisions(cmd, args, toComplete)
-			for i := range found {
-				found[i] += "="
-			}
-			return found, directive | cobra.ShellCompDirectiveNoSpace
-		},
+		ValidArgsFunction: s.completeShares,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			shares, err := parseShares(args[1:])
 			if err != nil {
@@ -206,21 +209,21 @@ func newTrafficCommand(s *session) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("failed to read the Knative Service of function %q: %w", args[0], err)
 			}
-			if len(shares) > 0 {
-				if to := fn.Annotations[lambda.RollbackAnnotationKey]; to != "" {
-					return failf("kn lambda rollback "+args[0]+" --to "+latestRevision, "function %q is rolled back to %s: all calls go there", args[0], to)
+			if len(shares) == 0 {
+				revisions, err := c.revisions(ctx, namespace, args[0])
+				if err != nil {
+					return fmt.Errorf("failed to list the Revisions of function %q: %w", args[0], err)
 				}
-				service.Spec.Traffic = withShares(service.Spec.Traffic, shares)
-				if service, err = c.serving.ServingV1().Services(namespace).Update(ctx, service, metav1.UpdateOptions{FieldManager: fieldManager}); err != nil {
-					return fmt.Errorf("failed to change the traffic of function %q: %w", args[0], err)
-				}
-				return trafficTable(service.Spec.Traffic, nil).print(cmd.OutOrStdout(), false)
+				return trafficTable(service.Status.Traffic, revisions).print(cmd.OutOrStdout(), false)
 			}
-			revisions, err := c.revisions(ctx, namespace, args[0])
-			if err != nil {
-				return fmt.Errorf("failed to list the Revisions of function %q: %w", args[0], err)
+			if to := fn.Annotations[lambda.RollbackAnnotationKey]; to != "" {
+				return failf("kn lambda rollback "+args[0]+" --to "+latestRevision, "function %q is rolled back to %s: all calls go there", args[0], to)
 			}
-			return trafficTable(service.Status.Traffic, revisions).print(cmd.OutOrStdout(), false)
+			service.Spec.Traffic = withShares(service.Spec.Traffic, shares)
+			if service, err = c.serving.ServingV1().Services(namespace).Update(ctx, service, metav1.UpdateOptions{FieldManager: fieldManager}); err != nil {
+				return fmt.Errorf("failed to change the traffic of function %q: %w", args[0], err)
+			}
+			return trafficTable(service.Spec.Traffic, nil).print(cmd.OutOrStdout(), false)
 		},
 	}
 }

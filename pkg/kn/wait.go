@@ -13,7 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-// Package kn is the command line "kn lambda".
+
 package kn
 
 import (
@@ -64,6 +64,9 @@ func (f *waitFlags) await(cmd *cobra.Command, s *session, c *clients, fn *v1alph
 			}
 		}
 		err = notReady(fn.Name, "is not ready after %s: %s", f.timeout, why)
+	}
+	if cmd.Context().Err() != nil {
+		fmt.Fprintf(p.out, "Function '%s' goes on without you: kn lambda describe %s\n", fn.Name, fn.Name)
 	}
 	return last, err
 }

@@ -13,7 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-// Package kn is the command line "kn lambda".
+
 package local
 
 import (
@@ -84,7 +84,7 @@ func unknownField(path string, value any, t reflect.Type) error {
 		}
 	case map[string]any:
 		for name, field := range value {
-			of := t
+			var of reflect.Type
 			switch t.Kind() {
 			case reflect.Struct:
 				var ok bool
