@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -51,6 +52,10 @@ func (c *clients) watchFunction(ctx context.Context, namespace, name string, cha
 			if fn, ok := object.(*v1alpha1.LambdaFunction); ok && fn.Name == name {
 				return false, nil
 			}
+		}
+		// The first list may be of a cache that has not heard of it yet.
+		if _, err := functions.Get(ctx, name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			return false, err
 		}
 		return changed(nil)
 	}

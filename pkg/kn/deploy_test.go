@@ -34,6 +34,7 @@ import (
 	"k8s.io/utils/ptr"
 	"knative.dev/pkg/apis"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
 
@@ -217,6 +218,30 @@ func TestDeletedMeanwhile(t *testing.T) {
 	})
 	if got := c.run(t.Context(), "create", "hello", "--image", "a"); got.code != ExitFailure || !strings.Contains(got.err, "has been deleted meanwhile") {
 		t.Errorf("run() = %+v, want it to end", got)
+	}
+}
+
+func TestSeenBy(t *testing.T) {
+	sent := newFunction("hello", func(fn *v1alpha1.LambdaFunction) { fn.Generation = 2 })
+	for name, tc := range map[string]struct {
+		state *v1alpha1.LambdaFunction
+		want  bool
+	}{
+		"the present spec": {newFunction("hello", func(fn *v1alpha1.LambdaFunction) { fn.Generation = 2 }, isReady), true},
+		"a later one":      {newFunction("hello", func(fn *v1alpha1.LambdaFunction) { fn.Generation = 3 }, isReady), true},
+		"an earlier one":   {newFunction("hello", isReady), false},
+		"not looked at":    {newFunction("hello", isReady, func(fn *v1alpha1.LambdaFunction) { fn.Generation = 2 }), false},
+		"another function": {newFunction("hello", func(fn *v1alpha1.LambdaFunction) { fn.Generation, fn.UID = 2, "other" }, isReady), false},
+		"a build asked for": {newFunction("hello", func(fn *v1alpha1.LambdaFunction) {
+			fn.Generation, fn.Annotations = 2, map[string]string{lambda.RebuildAnnotationKey: "1"}
+		}, isReady), false},
+		"the build of that": {newFunction("hello", func(fn *v1alpha1.LambdaFunction) { fn.Generation = 2 }, isReady, rebuilt), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := seenBy(tc.state, sent); got != tc.want {
+				t.Errorf("seenBy() = %t, want %t", got, tc.want)
+			}
+		})
 	}
 }
 

@@ -108,6 +108,7 @@ func (f *waitFlags) follow(ctx context.Context, c *clients, fn *v1alpha1.LambdaF
 			}
 			last = state
 			if !seenBy(state, fn) {
+				failed = nil
 				continue
 			}
 			p.show(state)
@@ -130,7 +131,8 @@ func (f *waitFlags) follow(ctx context.Context, c *clients, fn *v1alpha1.LambdaF
 
 // seenBy is true when what a status says is about the function that was sent, or a later one.
 func seenBy(state, sent *v1alpha1.LambdaFunction) bool {
-	if state.Generation < sent.Generation || ready(state) == nil {
+	// A cache may still have the function of the same name that was there before.
+	if sent.UID != "" && state.UID != sent.UID || state.Generation < sent.Generation || ready(state) == nil {
 		return false
 	}
 	rebuild := state.Annotations[lambda.RebuildAnnotationKey]
