@@ -185,6 +185,11 @@ func (s *LambdaAgentStatus) inform(t apis.ConditionType, status corev1.Condition
 	})
 }
 
+// Cause returns the condition that keeps the agent from being ready, or nil where none does.
+func (s *LambdaAgentStatus) Cause() *apis.Condition {
+	return cause(agentConditions.Manage(s), agentDependents)
+}
+
 // Summarize derives Ready and the phase from the other conditions, once all of them are set.
 func (s *LambdaAgentStatus) Summarize() {
 	summarize(agentConditions.Manage(s), agentDependents)

@@ -279,6 +279,11 @@ func (s *LambdaFunctionStatus) MarkEventing(asked bool, status corev1.ConditionS
 	markEventing(functionConditions.Manage(s), asked, status, reason, message)
 }
 
+// Cause returns the condition that keeps the function from being ready, or nil where none does.
+func (s *LambdaFunctionStatus) Cause() *apis.Condition {
+	return cause(functionConditions.Manage(s), dependentConditions)
+}
+
 // Summarize derives Ready and the phase from the other conditions, once all of them are set.
 func (s *LambdaFunctionStatus) Summarize() {
 	summarize(functionConditions.Manage(s), dependentConditions)

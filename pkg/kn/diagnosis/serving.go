@@ -1,0 +1,139 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package diagnosis
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/apis"
+	"knative.dev/pkg/ptr"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+)
+
+// serviceChain leads from a condition of the deployment to the Knative Service, and on to its Route, or to its Revision and
+// that one's pods.
+func (e *explorer) serviceChain(ctx context.Context, c *apis.Condition) []Link {
+	if c.Reason == v1alpha1.ReasonServiceRefused || c.Reason == v1alpha1.ReasonApprovalsNotSupported {
+		return nil // The message has it all.
+	}
+	service := e.knativeService(ctx)
+	if service == nil {
+		if !e.missing {
+			return nil
+		}
+		chain := []Link{{Kind: kindService, Name: e.name(), Type: state, Status: missing}}
+		return append(chain, e.warning(ctx, e.kind, e.name())...)
+	}
+	if c.Reason == v1alpha1.ReasonNotOwned {
+		return []Link{ownership(kindService, service)}
+	}
+	w := worst(&service.Status.Status)
+	if w == nil {
+		return nil
+	}
+	chain := []Link{e.link(kindService, service.Name, w)}
+	if w.Type == servingv1.ServiceConditionRoutesReady {
+		return append(chain, e.routeChain(ctx, service)...)
+	}
+	if configuration, ok := find(ctx, e, "Configuration", e.namespace(), service.Name, e.Serving.ServingV1().Configurations(e.namespace())); ok {
+		chain = append(chain, e.worstLink("Configuration", configuration.Name, &configuration.Status.Status)...)
+	}
+	return append(chain, e.revisionChain(ctx, service.Status.LatestCreatedRevisionName)...)
+}
+
+// ownership says whose an object is.
+func ownership(kind string, object metav1.Object) Link {
+	l := Link{Kind: kind, Name: object.GetName(), Type: "Owner", Status: "nobody", Since: optional(object.GetCreationTimestamp())}
+	if owner := metav1.GetControllerOf(object); owner != nil {
+		l.Status = owner.Kind + " " + owner.Name
+	}
+	return l
+}
+
+func (e *explorer) routeChain(ctx context.Context, service *servingv1.Service) []Link {
+	route, ok := find(ctx, e, "Route", e.namespace(), service.Name, e.Serving.ServingV1().Routes(e.namespace()))
+	if !ok {
+		return nil
+	}
+	return e.worstLink("Route", route.Name, &route.Status.Status)
+}
+
+func (e *explorer) revisionChain(ctx context.Context, name string) []Link {
+	if name == "" {
+		return nil
+	}
+	revision, ok := find(ctx, e, "Revision", e.namespace(), name, e.Serving.ServingV1().Revisions(e.namespace()))
+	if !ok {
+		if e.missing {
+			return []Link{{Kind: "Revision", Name: name, Type: state, Status: missing}}
+		}
+		return e.workloadChain(ctx, name)
+	}
+	return append(e.worstLink("Revision", name, &revision.Status.Status), e.workloadChain(ctx, name)...)
+}
+
+// wrongThough are the problems of what is ready.
+func (e *explorer) wrongThough(ctx context.Context) []Problem {
+	var problems []Problem
+	add := func(chain ...Link) {
+		if len(chain) > 0 {
+			problems = append(problems, Problem{Chain: chain, Remedies: e.remedies(chain)})
+		}
+	}
+	if service := e.knativeService(ctx); service != nil {
+		if service.Status.LatestReadyRevisionName != "" {
+			add(e.workloadChain(ctx, service.Status.LatestReadyRevisionName)...)
+		}
+		// A rollback is told of by the condition.
+		if c := e.object.GetStatus().GetCondition(v1alpha1.ConditionServiceReady); c.GetReason() != v1alpha1.ReasonRolledBack {
+			add(e.elsewhere(service)...)
+		}
+	}
+	for _, chain := range e.undelivered(ctx) {
+		add(chain...)
+	}
+	return problems
+}
+
+// elsewhere tells of calls that do not reach the latest Revision.
+func (e *explorer) elsewhere(service *servingv1.Service) []Link {
+	latest, percent := service.Status.LatestReadyRevisionName, int64(0)
+	for _, traffic := range service.Status.Traffic {
+		if ptr.BoolValue(traffic.LatestRevision) || traffic.RevisionName == latest {
+			percent += ptr.Int64Value(traffic.Percent)
+		}
+	}
+	if len(service.Status.Traffic) == 0 || percent == 100 {
+		return nil
+	}
+	return []Link{{
+		Kind: kindService, Name: service.Name, Type: state, Status: "sends calls elsewhere", Reason: trafficElsewhere,
+		Message: fmt.Sprintf("The latest Revision %s gets %d%% of the calls.", latest, percent),
+	}}
+}
+
+// The reasons of this package's own links.
+const (
+	trafficElsewhere = "TrafficElsewhere"
+	noSubscriptions  = "NoSubscriptions"
+	noEndpoints      = "NoEndpoints"
+	unobserved       = "Unobserved"
+)
