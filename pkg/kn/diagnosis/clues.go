@@ -57,6 +57,10 @@ var clues = []clue{
 		regexp.MustCompile(`(?:exec|stat): "?([^":\s]+)"?: (?:stat \S+: )?(?:no such file or directory|executable file not found|permission denied)`),
 		Remedy{"The image has no program $1 that can be run: correct {image}.command, or the image.", edit},
 	}, {
+		// What the code itself imports has a line of the code behind it.
+		regexp.MustCompile(`(?m)cannot load handler "([^"]+)": (?:ModuleNotFoundError: No module named '[^']+'$|LookupError: module|Error: there is no file|Error: module \S+ exports no)`),
+		Remedy{"The code has no $1: set spec.runtime.handler to module and function that are there.", edit},
+	}, {
 		regexp.MustCompile(`No module named '([^']+)'`),
 		Remedy{"Add the package that has module $1 to the dependencies, or correct the import.", edit},
 	}, {
@@ -69,8 +73,8 @@ var clues = []clue{
 		regexp.MustCompile(`killed because the function uses more memory`),
 		memoryRemedy,
 	}, {
-		regexp.MustCompile(`has no (?:handler|function|export)`),
-		Remedy{"Set spec.runtime.handler to a function that the code has, or add one of that name.", edit},
+		regexp.MustCompile(`cannot load handler "`),
+		Remedy{"Correct what the code does when it is loaded, where the message says.", edit},
 	}, {
 		regexp.MustCompile(`(?:lookup ([a-zA-Z0-9._-]+)\S*(?: on \S+)?: )(?:no such host|server misbehaving)|([a-zA-Z0-9._-]+): Name or service not known`),
 		Remedy{"No address is known for $1$2: correct the name, or look whether the cluster's DNS works.", "kubectl -n kube-system get pods -l k8s-app=kube-dns"},
@@ -86,9 +90,6 @@ var clues = []clue{
 	}, {
 		regexp.MustCompile(`(?i)manifest unknown|MANIFEST_UNKNOWN|NAME_UNKNOWN|: not found$`),
 		Remedy{"The registry has no such image: correct repository, tag or digest, or push it.", edit},
-	}, {
-		regexp.MustCompile(`Insufficient (\w+)`),
-		Remedy{"No node has as much $1 free: ask for less, or add a node.", "kubectl describe nodes"},
 	}, {
 		regexp.MustCompile(`untolerated taint`),
 		Remedy{"Every node that has room is tainted: look which of them are meant to run functions.", "kubectl describe nodes"},

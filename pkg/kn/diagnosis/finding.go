@@ -20,6 +20,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,9 +163,15 @@ var inWords = map[State]string{
 }
 
 func (f *Finding) printProblem(b *strings.Builder, p *Problem) {
-	said := map[string]bool{}
+	var said []string
 	for depth := range p.Chain {
-		f.printLink(b, &p.Chain[depth], depth, said)
+		l := p.Chain[depth]
+		text := strings.TrimSpace(l.Message)
+		if depth < len(p.Chain)-1 && slices.ContainsFunc(said, func(before string) bool { return sameIn(before, text) }) {
+			l.Message = ""
+		}
+		said = append(said, text)
+		f.printLink(b, &l, depth)
 	}
 	if wait := p.Wait; wait != nil {
 		fmt.Fprintf(b, "\nWaiting for %s%s.", wait.For, f.ago(wait.Since, ", for "))
@@ -189,8 +196,25 @@ func (f *Finding) printProblem(b *strings.Builder, p *Problem) {
 	}
 }
 
-// printLink writes a link. What a link before it has said is not said again.
-func (f *Finding) printLink(b *strings.Builder, l *Link, depth int, said map[string]bool) {
+// sameIn is true for texts that say the same, but for what one of them, or each, has in front of a colon.
+func sameIn(a, b string) bool {
+	same := 0
+	for same < min(len(a), len(b)) && a[len(a)-1-same] == b[len(b)-1-same] {
+		same++
+	}
+	ofItsOwn := func(text string) bool {
+		front := text[:len(text)-same]
+		return front == "" || strings.HasSuffix(front, ": ")
+	}
+	for ; same > 0; same-- {
+		if ofItsOwn(a) && ofItsOwn(b) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *Finding) printLink(b *strings.Builder, l *Link, depth int) {
 	indent := strings.Repeat("  ", depth)
 	b.WriteString(indent)
 	if depth > 0 {
@@ -212,9 +236,7 @@ func (f *Finding) printLink(b *strings.Builder, l *Link, depth int, said map[str
 		b.WriteString(", " + l.Reason)
 	}
 	b.WriteString(f.ago(l.Since, ", for ") + "\n")
-	text := strings.TrimSpace(l.Message)
-	if text != "" && !said[text] {
-		said[text] = true
+	if text := strings.TrimSpace(l.Message); text != "" {
 		printLines(b, indent+"    ", strings.Split(text, "\n"))
 	}
 	printLines(b, indent+"    | ", l.Log)

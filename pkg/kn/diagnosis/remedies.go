@@ -54,13 +54,13 @@ var remediesOf = map[string]Remedy{
 	string(source.ReasonSourceTooLarge):      {"Leave data and build results out of the source; a function may load them when it starts.", edit},
 	string(source.ReasonSourceNotFound):      {"Correct the address, bucket, key or path in spec.source, or put the code there; the build is tried again by itself.", edit},
 	string(source.ReasonRefNotFound):         {"Set spec.source.git.ref to a branch, tag or commit that the repository has.", edit},
-	string(source.ReasonSourceForbidden):     {"Put a login that may read the source into the Secret of secretRef in spec.source; the build is tried again by itself.", rebuild},
-	string(source.ReasonSecretInvalid):       {"Make the Secret that is named, with the keys that the message wants; the build is tried again by itself.", rebuild},
+	string(source.ReasonSourceForbidden):     {"Put a login that may read the source into the Secret of secretRef in spec.source; the build is tried again by itself, or at once:", rebuild},
+	string(source.ReasonSecretInvalid):       {"Make the Secret that is named, with the keys that the message wants; the build is tried again by itself, or at once:", rebuild},
 	string(source.ReasonHostKeyMismatch):     {"Compare the server's key with what its owner publishes, and only then put it into known_hosts of the Secret.", ""},
 	string(source.ReasonCertificateInvalid):  {"Put the certificate of the authority into key ca.crt of the Secret.", ""},
 	string(source.ReasonSourceRefused):       {"Use a source that builds may ask, or have its network allowed by allowed-networks in ConfigMap config-build.", configBuild},
-	string(source.ReasonSourceUnavailable):   {"Check that the source's host answers from within the cluster; the build is tried again by itself.", rebuild},
-	string(source.ReasonSourceTimeout):       {"Check the way to the source, or make the source smaller; the build is tried again by itself.", rebuild},
+	string(source.ReasonSourceUnavailable):   {"Check that the source's host answers from within the cluster; the build is tried again by itself, or at once:", rebuild},
+	string(source.ReasonSourceTimeout):       {"Check the way to the source, or make the source smaller; the build is tried again by itself, or at once:", rebuild},
 	string(source.ReasonInvalidArchive):      {"Pack the archive anew, without links and paths that leave its folder, as .zip or .tar.gz.", ""},
 	string(source.ReasonInternal):            {"Have another try: what failed lies outside of the function. The log says more.", rebuild},
 
@@ -80,7 +80,7 @@ var remediesOf = map[string]Remedy{
 	v1alpha1.ReasonBaseImageNotFound:          {"Correct the base image of the version in ConfigMap config-runtimes.", configRuntime},
 	v1alpha1.ReasonRegistryDenied:             {"Name a Secret with a login that may push there, in spec.build.imagePullSecret.", "kubectl -n {namespace} create secret docker-registry NAME --docker-server=HOST --docker-username=USER --docker-password=PASSWORD"},
 	v1alpha1.ReasonRepositoryNotFound:         {"Create the repository at the registry, which makes none by itself.", ""},
-	v1alpha1.ReasonRegistryUnavailable:        {"Check that the registry's host answers from within the cluster; the build is tried again by itself.", rebuild},
+	v1alpha1.ReasonRegistryUnavailable:        {"Check that the registry's host answers from within the cluster; the build is tried again by itself, or at once:", rebuild},
 	v1alpha1.ReasonRegistryCertificateInvalid: {"Put the certificate of the registry's authority into key ca.crt of the Secret in spec.build.imagePullSecret, or into registry-ca of ConfigMap config-build.", configBuild},
 	v1alpha1.ReasonBuildOutOfMemory:           {"Raise memory-limit in ConfigMap config-build, or install less.", configBuild},
 	v1alpha1.ReasonBuildPodFailed:             {"Read what Kubernetes says of the pod, and build again.", rebuild},
@@ -94,7 +94,7 @@ var remediesOf = map[string]Remedy{
 	v1alpha1.ReasonServiceRefused:  {"Correct the field that Knative names in the message.", edit},
 	v1alpha1.ReasonDeploying:       {"Wait; if it does not end, the events of the namespace say why.", events},
 	v1alpha1.ReasonUnschedulable:   {"Lower spec.resources.requests, or add a node.", edit},
-	v1alpha1.ReasonNotAnswering:    {"Let the program listen at {image}.port, or let modules do less when they are loaded; the log says how far it is.", podLog},
+	v1alpha1.ReasonNotAnswering:    {"Set {image}.port to where the program listens; of a function's code, let modules do less when they are loaded. The log says how far it is.", podLog},
 	v1alpha1.ReasonRevisionFailed:  {"Read the container's last words in its log.", podLog},
 	v1alpha1.ReasonRouteFailed:     {"Check the Route, and the networking layer of Knative.", "kubectl -n {namespace} describe route {name}"},
 	v1alpha1.ReasonRolledBack:      {"Take the annotation away to have the latest Revision serve, or edit the spec.", "kubectl -n {namespace} annotate {kind} {name} lambda.knative.io/rollback-"},
@@ -133,7 +133,10 @@ var remediesOf = map[string]Remedy{
 	v1alpha1.ReasonMonitoringDisabled:     {"Nothing, or set spec.observability.metrics.enabled to true.", edit},
 	v1alpha1.ReasonMonitoringNotInstalled: {"Nothing, or install the Prometheus Operator.", ""},
 	v1alpha1.ReasonMonitoringRefused:      {"Correct what the message names.", edit},
+}
 
+// remediesBelow are what helps against the reasons of what the function or agent is made of.
+var remediesBelow = map[string]Remedy{
 	// Kubernetes.
 	"ImagePullBackOff":           imageRemedy,
 	"ErrImagePull":               imageRemedy,
@@ -143,7 +146,7 @@ var remediesOf = map[string]Remedy{
 	"Evicted":                    {"Look at the node: it ran short of what the message names.", "kubectl describe nodes"},
 	"FailedMount":                {"Make the Secret or ConfigMap that the message names.", events},
 	"FailedCreatePodSandBox":     {"Check the network of the node that the message names.", events},
-	"Unhealthy":                  {"Let the program listen at {image}.port, or answer sooner.", podLog},
+	"Unhealthy":                  {"Set {image}.port to where the program listens, or let it answer sooner.", podLog},
 
 	// Knative.
 	"ContainerMissing":     imageRemedy,
@@ -162,6 +165,9 @@ var (
 	memoryRemedy = Remedy{"Raise spec.resources.limits.memory, or use less.", edit}
 )
 
+// lastBelow are those of them whose remedy is given where there is no other.
+var lastBelow = []string{"CreateContainerConfigError", "FailedMount", "Unhealthy", "ContainerMissing", "ImagePullBackOff", "ErrImagePull"}
+
 // remediesOfBuilds are those that are others for a build's pod than for the function's own.
 var remediesOfBuilds = map[string]Remedy{
 	"ImagePullBackOff": remediesOf[v1alpha1.ReasonBuildImagePullFailed],
@@ -171,45 +177,52 @@ var remediesOfBuilds = map[string]Remedy{
 
 // vague are the reasons of the API whose cause may be one of many: what is further down the chain says more of what to do.
 var vague = []string{
-	unobserved, v1alpha1.ReasonNotOwned, v1alpha1.ReasonServiceRefused, v1alpha1.ReasonRouteFailed, v1alpha1.ReasonWaitingForService,
-	v1alpha1.ReasonBuildPending, v1alpha1.ReasonBuildFailed, v1alpha1.ReasonBuildPodFailed, v1alpha1.ReasonBuildQuotaExceeded,
-	v1alpha1.ReasonRegistryUnavailable, v1alpha1.ReasonPackageIndexUnavailable, string(source.ReasonSourceUnavailable),
-	v1alpha1.ReasonDeploying, v1alpha1.ReasonRevisionFailed, v1alpha1.ReasonUnschedulable,
+	v1alpha1.ReasonBuildQuotaExceeded, v1alpha1.ReasonRegistryUnavailable, v1alpha1.ReasonPackageIndexUnavailable,
+	string(source.ReasonSourceUnavailable), v1alpha1.ReasonEndpointUnreachable, v1alpha1.ReasonUnschedulable,
+}
+
+// last are the reasons whose remedy is to look further: it is given where there is no other.
+var last = []string{
+	v1alpha1.ReasonNotOwned, v1alpha1.ReasonServiceRefused, v1alpha1.ReasonRouteFailed, v1alpha1.ReasonWaitingForService,
+	v1alpha1.ReasonBuildPending, v1alpha1.ReasonBuildFailed, v1alpha1.ReasonBuildPodFailed,
+	v1alpha1.ReasonDeploying, v1alpha1.ReasonRevisionFailed, v1alpha1.ReasonMonitoringRefused,
 	v1alpha1.ReasonEventingRefused, v1alpha1.ReasonBrokerNotReady, v1alpha1.ReasonTriggerNotReady, v1alpha1.ReasonEventSourceNotReady,
-	v1alpha1.ReasonEndpointUnreachable, v1alpha1.ReasonMonitoringRefused,
 }
 
 // remedies are what to do about a chain. Where the reason of the condition leaves the cause open, that is first what the texts
-// tell, then what the reasons do, each from the cause upwards.
+// tell, and then what the reasons do, each from the cause upwards.
 func (e *explorer) remedies(chain []Link) []Remedy {
 	top := &chain[0]
-	if r, ok := remediesOf[top.Reason]; ok && !slices.Contains(vague, top.Reason) {
-		return []Remedy{e.fill(r)}
+	known, ok := remediesOf[top.Reason]
+	open := !ok || slices.Contains(last, top.Reason)
+	if !open && !slices.Contains(vague, top.Reason) {
+		return []Remedy{e.fill(known)}
 	}
 	var found []Remedy
 	add := func(r Remedy) {
-		r = e.fill(r)
-		if len(found) < mostRemedies && !slices.ContainsFunc(found, func(f Remedy) bool { return f.Do == r.Do }) {
+		if r = e.fill(r); !slices.ContainsFunc(found, func(f Remedy) bool { return f.Do == r.Do }) {
 			found = append(found, r)
 		}
 	}
-	for i := range chain {
-		if r, ok := told(&chain[len(chain)-1-i]); ok {
+	for _, l := range slices.Backward(chain) {
+		if r, ok := told(&l); ok {
 			add(r)
 			break
 		}
 	}
-	for i := range chain {
-		reason := chain[len(chain)-1-i].Reason
-		r, ok := remediesOf[reason]
-		if other, is := remediesOfBuilds[reason]; is && top.Type == string(v1alpha1.ConditionBuildReady) {
+	for _, l := range slices.Backward(chain) {
+		r, ok := remediesBelow[l.Reason]
+		if other, is := remediesOfBuilds[l.Reason]; is && top.Type == string(v1alpha1.ConditionBuildReady) {
 			r = other
 		}
-		if ok {
+		if ok && (len(found) == 0 || !slices.Contains(lastBelow, l.Reason)) {
 			add(r)
 		}
 	}
-	return found
+	if ok && (!open || len(found) == 0) {
+		add(known)
+	}
+	return found[:min(len(found), mostRemedies)]
 }
 
 // fill puts names into the template of a remedy.
