@@ -191,10 +191,10 @@ func (e *explorer) unobserved(ctx context.Context) Problem {
 		Kind: e.kind, Name: e.name(), Type: state, Status: "not looked at by the operator", Reason: unobserved, Since: since,
 		Message: fmt.Sprintf("Generation %d of it is there; the operator has told of %d.", e.object.GetGeneration(), observed),
 	}}
-	if deployment, ok := find(ctx, e, "Deployment", operatorNamespace, operatorName, e.Kube.AppsV1().Deployments(operatorNamespace)); ok {
+	if deployment, ok := find(ctx, e, kindDeployment, operatorNamespace, operatorName, e.Kube.AppsV1().Deployments(operatorNamespace)); ok {
 		chain = append(chain, e.deploymentLinks(deployment)...)
 	} else if e.missing {
-		chain = append(chain, Link{Kind: "Deployment", Namespace: operatorNamespace, Name: operatorName, Type: state, Status: missing})
+		chain = append(chain, Link{Kind: kindDeployment, Namespace: operatorNamespace, Name: operatorName, Type: state, Status: missing})
 	}
 	return Problem{Chain: chain, Wait: e.waitFor("the operator to look at it", *since, usual[unobserved].longest), Remedies: e.remedies(chain)}
 }

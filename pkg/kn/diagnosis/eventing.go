@@ -28,6 +28,7 @@ import (
 )
 
 const (
+	kindBroker  = "Broker"
 	kindTrigger = "Trigger"
 	// triggerLabel is on the Subscription that a Broker of channels makes for a Trigger; the value is the Trigger's name.
 	triggerLabel = "eventing.knative.dev/trigger"
@@ -53,14 +54,14 @@ func (e *explorer) brokerChain(ctx context.Context, name string) []Link {
 	if name == "" {
 		return nil
 	}
-	broker, ok := find(ctx, e, "Broker", e.namespace(), name, e.Eventing.EventingV1().Brokers(e.namespace()))
+	broker, ok := find(ctx, e, kindBroker, e.namespace(), name, e.Eventing.EventingV1().Brokers(e.namespace()))
 	if !ok {
 		if e.missing {
-			return []Link{{Kind: "Broker", Name: name, Type: state, Status: missing}}
+			return []Link{{Kind: kindBroker, Name: name, Type: state, Status: missing}}
 		}
 		return nil
 	}
-	return append(e.worstLink("Broker", name, &broker.Status.Status), e.warning(ctx, "Broker", name)...)
+	return append(e.worstLink(kindBroker, name, &broker.Status.Status), e.warning(ctx, kindBroker, name)...)
 }
 
 // triggerChain is that of the first Trigger that is not ready.
@@ -210,7 +211,7 @@ func (e *explorer) undelivered(ctx context.Context) [][]Link {
 	}
 	if subscribed == 0 {
 		chains = append(chains, []Link{{
-			Kind: "Broker", Name: e.broker, Type: state, Status: "sends nothing", Reason: noSubscriptions,
+			Kind: kindBroker, Name: e.broker, Type: state, Status: "sends nothing", Reason: noSubscriptions,
 			Message: "No Trigger of it leads here.",
 		}})
 	}

@@ -45,9 +45,12 @@ const (
 
 // The kinds, in words, that links of more than one chain have.
 const (
-	kindService = "Knative Service"
-	kindPod     = "Pod"
-	kindEvent   = "Event"
+	kindFunction   = "LambdaFunction"
+	kindAgent      = "LambdaAgent"
+	kindService    = "Knative Service"
+	kindDeployment = "Deployment"
+	kindPod        = "Pod"
+	kindEvent      = "Event"
 )
 
 // subject is what is looked at.

@@ -244,7 +244,7 @@ func (f *Finding) printLink(b *strings.Builder, l *Link, depth int) {
 
 func printLines(b *strings.Builder, prefix string, lines []string) {
 	for _, line := range lines {
-		b.WriteString(strings.TrimRight(prefix+strings.Map(printable, line), " ") + "\n")
+		b.WriteString(strings.TrimRight(prefix+strings.Map(printable, escapes.ReplaceAllString(line, "")), " ") + "\n")
 	}
 }
 

@@ -96,19 +96,16 @@ func (p *podsWithLogs) GetLogs(string, *corev1.PodLogOptions) *rest.Request {
 // fakes are clients of what is in the cluster.
 type fakes struct {
 	Clients
-	kube    *fake.Clientset
-	tekton  *tektonfake.Clientset
-	serving *servingfake.Clientset
+	kube     *fake.Clientset
+	tekton   *tektonfake.Clientset
+	serving  *servingfake.Clientset
+	eventing *eventingfake.Clientset
 }
 
 func newFakes(t *testing.T, log string, objects ...runtime.Object) *fakes {
 	t.Helper()
 	var kube, tekton, knative, eventing, own []runtime.Object
 	for _, object := range objects {
-		pkg := ""
-		if _, _, err := scheme.Scheme.ObjectKinds(object); err == nil {
-			pkg = "kube"
-		}
 		switch object.(type) {
 		case *v1alpha1.LambdaFunction, *v1alpha1.LambdaAgent:
 			own = append(own, object)
@@ -117,17 +114,20 @@ func newFakes(t *testing.T, log string, objects ...runtime.Object) *fakes {
 		case *servingv1.Service, *servingv1.Configuration, *servingv1.Revision, *servingv1.Route:
 			knative = append(knative, object)
 		default:
-			if pkg == "kube" {
+			if _, _, err := scheme.Scheme.ObjectKinds(object); err == nil {
 				kube = append(kube, object)
 			} else {
 				eventing = append(eventing, object)
 			}
 		}
 	}
-	f := &fakes{kube: fake.NewClientset(kube...), tekton: tektonfake.NewSimpleClientset(tekton...), serving: servingfake.NewSimpleClientset(knative...)}
+	f := &fakes{
+		kube: fake.NewClientset(kube...), tekton: tektonfake.NewSimpleClientset(tekton...), serving: servingfake.NewSimpleClientset(knative...),
+		eventing: eventingfake.NewSimpleClientset(eventing...),
+	}
 	f.Clients = Clients{
 		Lambda: lambdafake.NewSimpleClientset(own...), Kube: &kubeWithLogs{f.kube, log}, Tekton: f.tekton, Serving: f.serving,
-		Eventing: eventingfake.NewSimpleClientset(eventing...), Clock: clocktesting.NewFakePassiveClock(now),
+		Eventing: f.eventing, Clock: clocktesting.NewFakePassiveClock(now),
 	}
 	return f
 }

@@ -19,6 +19,7 @@ package diagnosis
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -40,9 +41,13 @@ const (
 func (e *explorer) workloadChain(ctx context.Context, revision string) []Link {
 	selector := serving.RevisionLabelKey + "=" + revision
 	var chain []Link
-	if deployments, ok := list(ctx, e, "Deployment", e.namespace(), selector, e.Kube.AppsV1().Deployments(e.namespace())); ok {
+	if deployments, ok := list(ctx, e, kindDeployment, e.namespace(), selector, e.Kube.AppsV1().Deployments(e.namespace())); ok {
 		for i := range deployments.Items {
-			chain = append(chain, e.deploymentLinks(&deployments.Items[i])...)
+			links := e.deploymentLinks(&deployments.Items[i])
+			chain = append(chain, links...)
+			for _, l := range links {
+				chain = append(chain, e.quota(ctx, l.Message)...)
+			}
 		}
 	}
 	if pods := e.worstPod(ctx, selector); pods != nil {
@@ -75,7 +80,7 @@ func (e *explorer) deploymentLinks(deployment *appsv1.Deployment) []Link {
 				continue
 			}
 			l := Link{
-				Kind: "Deployment", Name: deployment.Name, Type: string(kind), Status: string(c.Status), Reason: c.Reason, Message: c.Message,
+				Kind: kindDeployment, Name: deployment.Name, Type: string(kind), Status: string(c.Status), Reason: c.Reason, Message: c.Message,
 				Since: optional(c.LastTransitionTime),
 			}
 			if deployment.Namespace != e.namespace() {
@@ -241,7 +246,7 @@ func lastLines(log string) []string {
 	lines := strings.Split(log, "\n")
 	lines = lines[max(0, len(lines)-linesShown):]
 	for i, line := range lines {
-		line = strings.Map(printable, line)
+		line = strings.Map(printable, escapes.ReplaceAllString(line, ""))
 		if runes := []rune(line); len(runes) > widthShown {
 			line = string(runes[:widthShown]) + "..."
 		}
@@ -249,6 +254,9 @@ func lastLines(log string) []string {
 	}
 	return lines
 }
+
+// escapes are what colours the text of a terminal, and moves its cursor.
+var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]")
 
 // printable takes away what would move the cursor of a terminal, or change its colours.
 func printable(r rune) rune {

@@ -19,6 +19,7 @@ package diagnosis
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
@@ -105,7 +106,7 @@ var remediesOf = map[string]Remedy{
 	v1alpha1.ReasonEventingStarting:       {"Wait; if it does not end, read the operator's log.", operatorLog},
 	v1alpha1.ReasonEventingRefused:        {"Correct what the message names.", edit},
 	v1alpha1.ReasonBrokerNotFound:         {"Make the Broker that the message names, or name another in spec.eventing.brokerName or spec.triggers.", "kubectl -n {namespace} get brokers"},
-	v1alpha1.ReasonBrokerNotReady:         {"Check the Broker, and the parts of Knative Eventing that serve it.", "kubectl -n {namespace} describe brokers"},
+	v1alpha1.ReasonBrokerNotReady:         {"Check the Broker, and the parts of Knative Eventing that serve it.", "kubectl -n knative-eventing get pods"},
 	v1alpha1.ReasonBrokerSettingsConflict: {"Remove the setting of spec.eventing.rabbitmq that the message names, or use a Broker of your own by spec.eventing.brokerName.", edit},
 	v1alpha1.ReasonFiltersNotSupported:    {"Use exact filters only, or a Broker of another class.", edit},
 	v1alpha1.ReasonTriggerNotReady:        {"Check the Trigger.", "kubectl -n {namespace} describe triggers -l {selector}"},
@@ -114,21 +115,22 @@ var remediesOf = map[string]Remedy{
 	v1alpha1.ReasonWaitingForService:      {"Wait for the Knative Service.", describe},
 
 	// Agents.
-	v1alpha1.ReasonApprovalsNotSupported:  {"Set spec.operationMode to agentic, and remove spec.approval.", edit},
-	v1alpha1.ReasonForwardNotAllowed:      {"Add the namespace to spec.permissions.allowedTargetNamespaces of the agent that the message names, or remove the forward.", edit},
-	v1alpha1.ReasonForwardTargetNotFound:  {"Make the other agent, with eventing, or remove the forward.", "kubectl get lambdaagents -A"},
-	v1alpha1.ReasonCapabilityDisabled:     {"Allow it in spec.permissions, or remove from spec.eventing what needs it.", edit},
-	v1alpha1.ReasonNoModel:                {"Nothing, or name a model in spec.ai.", edit},
-	v1alpha1.ReasonHealthCheckDisabled:    {"Nothing, or set spec.behavior.healthCheck.enabled to true.", edit},
-	v1alpha1.ReasonHealthCheckPending:     {"Wait; if it does not end, read the operator's log.", operatorLog},
-	v1alpha1.ReasonFallbackActive:         {"Give the endpoint the model of spec.ai.model back, or name another.", edit},
-	v1alpha1.ReasonModelNotFound:          {"Set spec.ai.model to one that the endpoint has, or load it there.", edit},
-	v1alpha1.ReasonEndpointUnreachable:    {"Check spec.ai.endpoint, and that it answers from within the cluster.", edit},
-	v1alpha1.ReasonEndpointForbidden:      {"Name a Service of the cluster in spec.ai.endpoint, or have the network allowed by allowed-networks in ConfigMap config-build.", configBuild},
-	v1alpha1.ReasonEndpointTimeout:        {"Check the endpoint of spec.ai.endpoint: it is overloaded, or the way to it is.", edit},
-	v1alpha1.ReasonEndpointFailed:         {"Check spec.ai.provider and spec.ai.endpoint: another API may answer there.", edit},
-	v1alpha1.ReasonAPIKeyMissing:          {"Make the Secret of spec.ai.apiKeySecretRef, with the key that is named there.", edit},
-	v1alpha1.ReasonAPIKeyUnreadable:       {"Let the operator read that one Secret; the documentation has the Role under Agents, Its model. The agent itself works without.", "kubectl -n {namespace} create rolebinding model-keys --role model-keys --serviceaccount knative-lambda:knative-lambda-operator"},
+	v1alpha1.ReasonApprovalsNotSupported: {"Set spec.operationMode to agentic, and remove spec.approval.", edit},
+	v1alpha1.ReasonForwardNotAllowed:     {"Add the namespace to spec.permissions.allowedTargetNamespaces of the agent that the message names, or remove the forward.", edit},
+	v1alpha1.ReasonForwardTargetNotFound: {"Make the other agent, with eventing, or remove the forward.", "kubectl get lambdaagents -A"},
+	v1alpha1.ReasonCapabilityDisabled:    {"Allow it in spec.permissions, or remove from spec.eventing what needs it.", edit},
+	v1alpha1.ReasonNoModel:               {"Nothing, or name a model in spec.ai.", edit},
+	v1alpha1.ReasonHealthCheckDisabled:   {"Nothing, or set spec.behavior.healthCheck.enabled to true.", edit},
+	v1alpha1.ReasonHealthCheckPending:    {"Wait; if it does not end, read the operator's log.", operatorLog},
+	v1alpha1.ReasonFallbackActive:        {"Give the endpoint the model of spec.ai.model back, or name another.", edit},
+	v1alpha1.ReasonModelNotFound:         {"Set spec.ai.model to one that the endpoint has, or load it there.", edit},
+	v1alpha1.ReasonEndpointUnreachable:   {"Check spec.ai.endpoint, and that it answers from within the cluster.", edit},
+	v1alpha1.ReasonEndpointForbidden:     {"Name a Service of the cluster in spec.ai.endpoint, or have the network allowed by allowed-networks in ConfigMap config-build.", configBuild},
+	v1alpha1.ReasonEndpointTimeout:       {"Check the endpoint of spec.ai.endpoint: it is overloaded, or the way to it is.", edit},
+	v1alpha1.ReasonEndpointFailed:        {"Check spec.ai.provider and spec.ai.endpoint: another API may answer there.", edit},
+	v1alpha1.ReasonAPIKeyMissing:         {"Make the Secret of spec.ai.apiKeySecretRef, with the key that is named there.", edit},
+	v1alpha1.ReasonAPIKeyUnreadable: {"Let the operator read that one Secret. The agent itself works without.", "kubectl -n {namespace} create role model-keys --verb get --resource secrets --resource-name SECRET && " +
+		"kubectl -n {namespace} create rolebinding model-keys --role model-keys --serviceaccount {operator}:knative-lambda-operator"},
 	v1alpha1.ReasonAPIKeyRejected:         {"Put an API key that the endpoint takes into the Secret of spec.ai.apiKeySecretRef.", ""},
 	v1alpha1.ReasonMonitoringDisabled:     {"Nothing, or set spec.observability.metrics.enabled to true.", edit},
 	v1alpha1.ReasonMonitoringNotInstalled: {"Nothing, or install the Prometheus Operator.", ""},
@@ -154,7 +156,7 @@ var remediesBelow = map[string]Remedy{
 	"RevisionMissing":      {"Name in spec.traffic of the Knative Service only Revisions that are there, or take annotation lambda.knative.io/rollback away.", "kubectl -n {namespace} get revisions"},
 
 	// This package.
-	unobserved:       {"If it stays so, look whether the operator runs.", operatorLog},
+	unobserved:       {"If it stays so, look whether the operator runs.", "kubectl -n {operator} get deployments,pods"},
 	trafficElsewhere: {"Give the latest Revision its share in spec.traffic of the Knative Service, if nobody rolls it out step by step.", "kubectl -n {namespace} edit ksvc {name}"},
 	noSubscriptions:  {"Say in spec.eventing which events are wanted.", edit},
 	noEndpoints:      {"Look why its pods are not ready: until then dead letters are lost, or stay with the Broker.", ""},
@@ -163,6 +165,22 @@ var remediesBelow = map[string]Remedy{
 var (
 	imageRemedy  = Remedy{"Correct the image in {image}, or push it; for a private registry name a Secret with a login.", edit}
 	memoryRemedy = Remedy{"Raise spec.resources.limits.memory, or use less.", edit}
+)
+
+// remediesOfMissing are what helps where an object is not there, by the kinds of the link before and of its own.
+var remediesOfMissing = map[[2]string]Remedy{
+	{kindTrigger, kindService}:     {"Make Knative Service {missing}, or name another in spec.eventing.subscriberServiceName.", edit},
+	{kindTrigger, serviceKind}:     {"Install the sink of dead letters, or name another by dead-letter-sink in ConfigMap config-eventing.", "kubectl -n {operator} edit configmap config-eventing"},
+	{kindTrigger, kindBroker}:      brokerRemedy,
+	{kindFunction, kindBroker}:     brokerRemedy,
+	{kindAgent, kindBroker}:        brokerRemedy,
+	{kindFunction, kindDeployment}: operatorRemedy,
+	{kindAgent, kindDeployment}:    operatorRemedy,
+}
+
+var (
+	brokerRemedy   = Remedy{"Make Broker {missing}; where the operator is to make it, read why it does not.", operatorLog}
+	operatorRemedy = Remedy{"Install the operator: without it nothing is done.", "ko apply -f config/"}
 )
 
 // lastBelow are those of them whose remedy is given where there is no other.
@@ -210,7 +228,12 @@ func (e *explorer) remedies(chain []Link) []Remedy {
 			break
 		}
 	}
-	for _, l := range slices.Backward(chain) {
+	for i, l := range slices.Backward(chain) {
+		if l.Status == missing && i > 0 {
+			if r, ok := remediesOfMissing[[2]string{chain[i-1].Kind, l.Kind}]; ok {
+				add(Remedy{strings.ReplaceAll(r.Do, "{missing}", l.Name), r.Command})
+			}
+		}
 		r, ok := remediesBelow[l.Reason]
 		if other, is := remediesOfBuilds[l.Reason]; is && top.Type == string(v1alpha1.ConditionBuildReady) {
 			r = other

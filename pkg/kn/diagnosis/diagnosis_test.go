@@ -1,0 +1,168 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package diagnosis
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgotesting "k8s.io/client-go/testing"
+	"knative.dev/pkg/apis"
+)
+
+func TestExplainNothing(t *testing.T) {
+	clients := newFakes(t, "").Clients
+	for name, explain := range map[string]func(context.Context, Clients, string, string) (*Finding, error){"function": Explain, "agent": ExplainAgent} {
+		if f, err := explain(t.Context(), clients, namespace, "none"); !apierrs.IsNotFound(err) || !strings.Contains(err.Error(), `"none" in namespace "shop"`) {
+			t.Errorf("explaining %s = %v, %v, want that there is none", name, f, err)
+		}
+	}
+}
+
+// TestUnseen holds that what may not be read is said, and does not keep the rest from being told.
+func TestUnseen(t *testing.T) {
+	find := func(name string) golden {
+		all := slices.Concat(faults(), others())
+		return all[slices.IndexFunc(all, func(g golden) bool { return g.name == name })]
+	}
+	for _, tc := range []struct {
+		name, golden, resource string
+		verb                   string // all where it is empty
+		everywhere             bool   // only what is asked of the whole cluster
+		err                    error
+		want                   []string
+		links                  int
+	}{
+		{name: "task runs", golden: "wrong-type", resource: "taskruns", want: []string{"TaskRuns of namespace shop: you may not read them"}, links: 1},
+		{name: "builds", golden: "queued", resource: "taskruns", verb: "list", want: []string{
+			"TaskRuns of the cluster: you may not read them", "TaskRuns of namespace shop: you may not read them"}, links: 2},
+		{name: "builds of others", golden: "queued", resource: "taskruns", everywhere: true, want: []string{"TaskRuns of the cluster: you may not read them"}, links: 5},
+		{name: "the service", golden: "no-import", resource: "services", want: []string{"Knative Services of namespace shop: you may not read them"}, links: 1},
+		{name: "the configuration", golden: "no-import", resource: "configurations", want: []string{"Configurations of namespace shop: you may not read them"}, links: 7},
+		{name: "the revision", golden: "no-import", resource: "revisions", want: []string{"Revisions of namespace shop: you may not read them"}, links: 7},
+		{name: "pods", golden: "no-import", resource: "pods", want: []string{"Pods of namespace shop: you may not read them"}, links: 5},
+		{name: "deployments", golden: "no-import", resource: "deployments", want: []string{"Deployments of namespace shop: you may not read them"}, links: 7},
+		{name: "replica sets", golden: "limit-range", resource: "replicasets", want: []string{"ReplicaSets of namespace shop: you may not read them"}, links: 5},
+		{name: "events", golden: "mount", resource: "events", want: []string{"Events of namespace shop: you may not read them"}, links: 6},
+		{name: "quotas", golden: "crowded", resource: "resourcequotas", want: []string{"ResourceQuotas of namespace shop: you may not read them"}, links: 2},
+		{name: "routes", golden: "no-ingress", resource: "routes", want: []string{"Routes of namespace shop: you may not read them"}, links: 2},
+		{name: "no time", golden: "no-import", resource: "pods", err: context.DeadlineExceeded, want: []string{"Pods of namespace shop: there was no time left"}, links: 5},
+		{name: "failure", golden: "no-import", resource: "pods", err: errors.New("disk full"), want: []string{"Pods of namespace shop: disk full"}, links: 5},
+		{name: "brokers", golden: "bad-broker", resource: "brokers", want: []string{"Brokers of namespace shop: you may not read them"}, links: 1},
+		{name: "triggers", golden: "no-subscriber", resource: "triggers", want: []string{"Triggers of namespace shop: you may not read them"}, links: 1},
+		{name: "subscriptions", golden: "unsubscribed", resource: "subscriptions", want: []string{"Subscriptions of namespace shop: you may not read them"}, links: 2},
+		{name: "sources", golden: "no-ping", resource: "*sources", want: []string{
+			"PingSources of namespace shop: you may not read them", "ApiServerSources of namespace shop: you may not read them"}, links: 1},
+		{name: "the operator", golden: "operator-down", resource: "deployments", want: []string{"Deployments of namespace knative-lambda: you may not read them"}, links: 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := find(tc.golden)
+			clients := newFakes(t, g.log, g.objects...)
+			err := tc.err
+			if err == nil {
+				err = apierrs.NewForbidden(schema.GroupResource{Resource: tc.resource}, "", errors.New("no"))
+			}
+			clients.refuse(cmp.Or(tc.verb, "*"), tc.resource, tc.everywhere, err)
+			f, err := Explain(t.Context(), clients.Clients, namespace, tc.golden)
+			if err != nil {
+				t.Fatal("Explain() =", err)
+			}
+			if diff := gocmp.Diff(tc.want, f.Unseen); diff != "" {
+				t.Errorf("Unseen (-want, +got):\n%s", diff)
+			}
+			if got := len(f.Problems[0].Chain); got != tc.links {
+				t.Errorf("Chain = %+v, %d links, want %d", f.Problems[0].Chain, got, tc.links)
+			}
+		})
+	}
+}
+
+// refuse has reads of a resource fail: all, or those of the whole cluster.
+func (f *fakes) refuse(verb, resource string, everywhere bool, err error) {
+	react := func(action clientgotesting.Action) (bool, runtime.Object, error) {
+		if everywhere && action.GetNamespace() != "" {
+			return false, nil, nil
+		}
+		matches := action.GetResource().Resource == resource || resource == "*sources" && strings.HasSuffix(action.GetResource().Resource, "sources")
+		return matches, nil, err
+	}
+	f.kube.PrependReactor(verb, "*", react)
+	f.tekton.PrependReactor(verb, "*", react)
+	f.serving.PrependReactor(verb, "*", react)
+	f.eventing.PrependReactor(verb, "*", react)
+}
+
+func TestJSON(t *testing.T) {
+	clients := newFakes(t, "", function("a", served), ready(knativeService("a", apis.Condition{}))).Clients
+	f, err := Explain(t.Context(), clients, namespace, "a")
+	if err != nil {
+		t.Fatal("Explain() =", err)
+	}
+	got, err := json.Marshal(f)
+	const want = `{"kind":"LambdaFunction","namespace":"shop","name":"a","state":"Ready","since":"2026-03-09T11:56:00Z","at":"2026-03-09T12:00:00Z",` +
+		`"serving":{"revision":"a-00001","url":"http://a.shop.example.com"}}`
+	if err != nil || string(got) != want {
+		t.Errorf("Marshal() = %s, %v, want %s", got, err, want)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestPrintFails(t *testing.T) {
+	if err := (&Finding{State: StateReady}).Print(full{}); err == nil {
+		t.Error("Print() on a full disk succeeded")
+	}
+}
+
+// TestPrintHostileText holds that what others write does not reach the terminal as commands.
+func TestPrintHostileText(t *testing.T) {
+	var got bytes.Buffer
+	f := &Finding{State: StateFailed, Problems: []Problem{{Chain: []Link{{Kind: "Pod", Name: "a", Message: "\x1b[2Jgone\r\aright\tleft"}}}}}
+	if err := f.Print(&got); err != nil || !strings.Contains(got.String(), "goneright left\n") {
+		t.Errorf("Print() = %v, %q", err, got.String())
+	}
+}
+
+// TestCause holds that the cause is the end of the chain.
+func TestCause(t *testing.T) {
+	p := Problem{Chain: []Link{{Name: "a"}, {Name: "b"}}}
+	if got := p.Cause().Name; got != "b" {
+		t.Errorf("Cause() = %s, want b", got)
+	}
+}
+
+// TestRealClock holds that no clock is that of the machine.
+func TestRealClock(t *testing.T) {
+	clients := newFakes(t, "", function("a", served)).Clients
+	clients.Clock = nil
+	f, err := Explain(t.Context(), clients, namespace, "a")
+	if err != nil || f.At.IsZero() {
+		t.Errorf("Explain() = %+v, %v", f, err)
+	}
+}
