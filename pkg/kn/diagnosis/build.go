@@ -46,9 +46,12 @@ func (e *explorer) buildChain(ctx context.Context, c *apis.Condition) []Link {
 	if e.build == nil || e.build.JobName == "" {
 		return e.warning(ctx, e.kind, e.name())
 	}
-	taskRun, ok := find(ctx, e, kindTaskRun, e.namespace(), e.build.JobName, e.Tekton.TektonV1().TaskRuns(e.namespace()))
-	if !ok {
+	taskRun, sight := find(ctx, e, kindTaskRun, e.namespace(), e.build.JobName, e.Tekton.TektonV1().TaskRuns(e.namespace()))
+	switch sight {
+	case absent:
 		return e.withoutTaskRun(ctx, c)
+	case hidden:
+		return nil
 	}
 	if buildqueue.Waiting(taskRun) {
 		return e.queueChain(ctx, taskRun)
@@ -58,8 +61,8 @@ func (e *explorer) buildChain(ctx context.Context, c *apis.Condition) []Link {
 		chain = []Link{e.link(kindTaskRun, taskRun.Name, succeeded)}
 		chain = append(chain, e.quota(ctx, succeeded.GetMessage())...)
 	}
-	pod, ok := e.buildPod(ctx, taskRun)
-	if ok && !taskRun.IsDone() {
+	pod := e.buildPod(ctx, taskRun)
+	if pod != nil && !taskRun.IsDone() {
 		return append(chain, e.podChain(ctx, pod)...)
 	}
 	if failed := e.failedStep(ctx, taskRun, pod); failed != nil {
@@ -68,11 +71,8 @@ func (e *explorer) buildChain(ctx context.Context, c *apis.Condition) []Link {
 	return append(chain, e.warning(ctx, kindTaskRun, taskRun.Name)...)
 }
 
-// withoutTaskRun tells of a build whose TaskRun is not there, or cannot be seen: what the status has kept of it.
+// withoutTaskRun tells of a build whose TaskRun is not there: what the status has kept of it.
 func (e *explorer) withoutTaskRun(ctx context.Context, c *apis.Condition) []Link {
-	if !e.missing {
-		return nil
-	}
 	l := Link{Kind: kindTaskRun, Name: e.build.JobName, Type: state, Status: missing, Log: lastLines(e.build.LogTail)}
 	if c.IsFalse() {
 		l.Message = "It went with the history of builds."
@@ -134,11 +134,15 @@ func (e *explorer) quota(ctx context.Context, message string) []Link {
 	return links
 }
 
-func (e *explorer) buildPod(ctx context.Context, taskRun *tektonv1.TaskRun) (*corev1.Pod, bool) {
+// buildPod is the pod of a TaskRun, or nil.
+func (e *explorer) buildPod(ctx context.Context, taskRun *tektonv1.TaskRun) *corev1.Pod {
 	if taskRun.Status.PodName == "" {
-		return nil, false
+		return nil
 	}
-	return find(ctx, e, kindPod, e.namespace(), taskRun.Status.PodName, e.Kube.CoreV1().Pods(e.namespace()))
+	if pod, sight := find(ctx, e, kindPod, e.namespace(), taskRun.Status.PodName, e.Kube.CoreV1().Pods(e.namespace())); sight == seen {
+		return pod
+	}
+	return nil
 }
 
 // failedStep is the first step that failed, with the end of its log. The pod may be nil.

@@ -58,7 +58,7 @@ func Explain(ctx context.Context, clients Clients, namespace, name string) (*Fin
 		return nil, fmt.Errorf("failed to get LambdaFunction %q in namespace %q: %w", name, namespace, err)
 	}
 	e := newExplorer(clients, fn, "lambdafunction", lambda.FunctionLabelKey, "spec.source.image")
-	e.cause, e.service, e.build = fn.Status.Cause(), fn.Status.ServiceStatus, fn.Status.BuildStatus
+	e.cause, e.build = fn.Status.Cause(), fn.Status.BuildStatus
 	e.wantsEvents = fn.EventingEnabled() || len(fn.Spec.Triggers) > 0
 	if s := fn.Status.EventingStatus; s != nil {
 		e.broker = s.BrokerName
@@ -74,8 +74,7 @@ func ExplainAgent(ctx context.Context, clients Clients, namespace, name string) 
 		return nil, fmt.Errorf("failed to get LambdaAgent %q in namespace %q: %w", name, namespace, err)
 	}
 	e := newExplorer(clients, la, "lambdaagent", lambda.AgentLabelKey, "spec.image")
-	e.cause, e.service = la.Status.Cause(), la.Status.ServiceStatus
-	e.wantsEvents = la.EventingEnabled()
+	e.cause, e.wantsEvents = la.Status.Cause(), la.EventingEnabled()
 	if s := la.Status.EventingStatus; s != nil {
 		e.broker = s.BrokerName
 	}
@@ -191,9 +190,10 @@ func (e *explorer) unobserved(ctx context.Context) Problem {
 		Kind: e.kind, Name: e.name(), Type: state, Status: "not looked at by the operator", Reason: unobserved, Since: since,
 		Message: fmt.Sprintf("Generation %d of it is there; the operator has told of %d.", e.object.GetGeneration(), observed),
 	}}
-	if deployment, ok := find(ctx, e, kindDeployment, operatorNamespace, operatorName, e.Kube.AppsV1().Deployments(operatorNamespace)); ok {
+	switch deployment, sight := find(ctx, e, kindDeployment, operatorNamespace, operatorName, e.Kube.AppsV1().Deployments(operatorNamespace)); sight {
+	case seen:
 		chain = append(chain, e.deploymentLinks(deployment)...)
-	} else if e.missing {
+	case absent:
 		chain = append(chain, Link{Kind: kindDeployment, Namespace: operatorNamespace, Name: operatorName, Type: state, Status: missing})
 	}
 	return Problem{Chain: chain, Wait: e.waitFor("the operator to look at it", *since, usual[unobserved].longest), Remedies: e.remedies(chain)}
@@ -207,8 +207,8 @@ const (
 
 // serving is what answers calls now.
 func (e *explorer) serving(ctx context.Context) *Serving {
-	service := e.knativeService(ctx)
-	if service == nil || !service.Status.GetCondition(servingv1.ServiceConditionRoutesReady).IsTrue() {
+	service, sight := e.knativeService(ctx)
+	if sight != seen || !service.Status.GetCondition(servingv1.ServiceConditionRoutesReady).IsTrue() {
 		return nil
 	}
 	s := &Serving{Revision: service.Status.LatestReadyRevisionName}

@@ -25,9 +25,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgotesting "k8s.io/client-go/testing"
@@ -57,27 +60,30 @@ func TestUnseen(t *testing.T) {
 		want                   []string
 		links                  int
 	}{
-		{name: "task runs", golden: "wrong-type", resource: "taskruns", want: []string{"TaskRuns of namespace shop: you may not read them"}, links: 1},
+		{name: "task runs", golden: "wrong-type", resource: "taskruns", want: []string{"TaskRuns of namespace shop: you have no permission to read that"}, links: 1},
 		{name: "builds", golden: "queued", resource: "taskruns", verb: "list", want: []string{
-			"TaskRuns of the cluster: you may not read them", "TaskRuns of namespace shop: you may not read them"}, links: 2},
-		{name: "builds of others", golden: "queued", resource: "taskruns", everywhere: true, want: []string{"TaskRuns of the cluster: you may not read them"}, links: 5},
-		{name: "the service", golden: "no-import", resource: "services", want: []string{"Knative Services of namespace shop: you may not read them"}, links: 1},
-		{name: "the configuration", golden: "no-import", resource: "configurations", want: []string{"Configurations of namespace shop: you may not read them"}, links: 7},
-		{name: "the revision", golden: "no-import", resource: "revisions", want: []string{"Revisions of namespace shop: you may not read them"}, links: 7},
-		{name: "pods", golden: "no-import", resource: "pods", want: []string{"Pods of namespace shop: you may not read them"}, links: 5},
-		{name: "deployments", golden: "no-import", resource: "deployments", want: []string{"Deployments of namespace shop: you may not read them"}, links: 7},
-		{name: "replica sets", golden: "limit-range", resource: "replicasets", want: []string{"ReplicaSets of namespace shop: you may not read them"}, links: 5},
-		{name: "events", golden: "mount", resource: "events", want: []string{"Events of namespace shop: you may not read them"}, links: 6},
-		{name: "quotas", golden: "crowded", resource: "resourcequotas", want: []string{"ResourceQuotas of namespace shop: you may not read them"}, links: 2},
-		{name: "routes", golden: "no-ingress", resource: "routes", want: []string{"Routes of namespace shop: you may not read them"}, links: 2},
+			"TaskRuns of the cluster: you have no permission to read that", "TaskRuns of namespace shop: you have no permission to read that"}, links: 2},
+		{name: "builds of others", golden: "queued", resource: "taskruns", everywhere: true, want: []string{"TaskRuns of the cluster: you have no permission to read that"}, links: 5},
+		{name: "the service", golden: "no-import", resource: "services", want: []string{"Knative Services of namespace shop: you have no permission to read that"}, links: 1},
+		{name: "the configuration", golden: "no-import", resource: "configurations", want: []string{"Configurations of namespace shop: you have no permission to read that"}, links: 7},
+		{name: "the revision", golden: "no-import", resource: "revisions", want: []string{"Revisions of namespace shop: you have no permission to read that"}, links: 7},
+		{name: "pods", golden: "no-import", resource: "pods", want: []string{"Pods of namespace shop: you have no permission to read that"}, links: 5},
+		{name: "deployments", golden: "no-import", resource: "deployments", want: []string{"Deployments of namespace shop: you have no permission to read that"}, links: 7},
+		{name: "replica sets", golden: "limit-range", resource: "replicasets", want: []string{"ReplicaSets of namespace shop: you have no permission to read that"}, links: 5},
+		{name: "events", golden: "mount", resource: "events", want: []string{"Events of namespace shop: you have no permission to read that"}, links: 6},
+		{name: "quotas", golden: "crowded", resource: "resourcequotas", want: []string{"ResourceQuotas of namespace shop: you have no permission to read that"}, links: 2},
+		{name: "routes", golden: "no-ingress", resource: "routes", want: []string{"Routes of namespace shop: you have no permission to read that"}, links: 2},
 		{name: "no time", golden: "no-import", resource: "pods", err: context.DeadlineExceeded, want: []string{"Pods of namespace shop: there was no time left"}, links: 5},
 		{name: "failure", golden: "no-import", resource: "pods", err: errors.New("disk full"), want: []string{"Pods of namespace shop: disk full"}, links: 5},
-		{name: "brokers", golden: "bad-broker", resource: "brokers", want: []string{"Brokers of namespace shop: you may not read them"}, links: 1},
-		{name: "triggers", golden: "no-subscriber", resource: "triggers", want: []string{"Triggers of namespace shop: you may not read them"}, links: 1},
-		{name: "subscriptions", golden: "unsubscribed", resource: "subscriptions", want: []string{"Subscriptions of namespace shop: you may not read them"}, links: 2},
+		{name: "brokers", golden: "bad-broker", resource: "brokers", want: []string{"Brokers of namespace shop: you have no permission to read that"}, links: 1},
+		{name: "triggers", golden: "no-subscriber", resource: "triggers", want: []string{"Triggers of namespace shop: you have no permission to read that"}, links: 1},
+		{name: "subscriptions", golden: "unsubscribed", resource: "subscriptions", want: []string{"Subscriptions of namespace shop: you have no permission to read that"}, links: 2},
 		{name: "sources", golden: "no-ping", resource: "*sources", want: []string{
-			"PingSources of namespace shop: you may not read them", "ApiServerSources of namespace shop: you may not read them"}, links: 1},
-		{name: "the operator", golden: "operator-down", resource: "deployments", want: []string{"Deployments of namespace knative-lambda: you may not read them"}, links: 1},
+			"PingSources of namespace shop: you have no permission to read that", "ApiServerSources of namespace shop: you have no permission to read that"}, links: 1},
+		{name: "the subscriber", golden: "no-subscriber", resource: "services", want: []string{"Knative Services of namespace shop: you have no permission to read that"}, links: 2},
+		{name: "the sink of dead letters", golden: "no-dead-letters", resource: "services", want: []string{
+			"Services of namespace knative-lambda: you have no permission to read that", "Knative Services of namespace shop: you have no permission to read that"}, links: 2},
+		{name: "the operator", golden: "operator-down", resource: "deployments", want: []string{"Deployments of namespace knative-lambda: you have no permission to read that"}, links: 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := find(tc.golden)
@@ -130,6 +136,40 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// TestUnseenLog holds that a log that may not be read is said, and that of the container's end is told what there is.
+func TestUnseenLog(t *testing.T) {
+	g := crash("no-log", 1, "Error", "it exits", forbiddenLog)
+	f, err := Explain(t.Context(), newFakes(t, g.log, g.objects...).Clients, namespace, g.name)
+	if err != nil {
+		t.Fatal("Explain() =", err)
+	}
+	want := []string{"the log of container user-container in pod no-log-00001-deployment-5d9 of namespace shop: you have no permission to read that"}
+	if diff := gocmp.Diff(want, f.Unseen); diff != "" {
+		t.Errorf("Unseen (-want, +got):\n%s", diff)
+	}
+	if cause := f.Problems[0].Cause(); cause.Message != "exit code 1: it exits" || cause.Log != nil {
+		t.Errorf("Cause() = %+v", cause)
+	}
+}
+
+// TestUndeliveredUnseen holds that what is ready is said to be, also where Triggers and their sinks may not be read.
+func TestUndeliveredUnseen(t *testing.T) {
+	for _, resource := range []string{"triggers", "services", "endpointslices"} {
+		all := others()
+		g := all[slices.IndexFunc(all, func(g golden) bool { return g.name == "letters-unkept" })]
+		clients := newFakes(t, "", g.objects...)
+		clients.refuse("*", resource, false, errors.New("disk full"))
+		f, err := Explain(t.Context(), clients.Clients, namespace, g.name)
+		if err != nil || f.State != StateReady || len(f.Problems) > 0 {
+			t.Errorf("Explain() without %s = %+v, %v", resource, f, err)
+			continue
+		}
+		if !slices.ContainsFunc(f.Unseen, func(s string) bool { return strings.HasSuffix(s, ": disk full") }) {
+			t.Errorf("Unseen without %s = %q", resource, f.Unseen)
+		}
+	}
+}
+
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
@@ -164,5 +204,23 @@ func TestRealClock(t *testing.T) {
 	f, err := Explain(t.Context(), clients, namespace, "a")
 	if err != nil || f.At.IsZero() {
 		t.Errorf("Explain() = %+v, %v", f, err)
+	}
+}
+
+func TestSeenAt(t *testing.T) {
+	created, last := ago(time.Hour), ago(time.Minute)
+	for _, tc := range []struct {
+		name  string
+		event corev1.Event
+		want  metav1.Time
+	}{
+		{"a series", corev1.Event{Series: &corev1.EventSeries{LastObservedTime: metav1.MicroTime(last)}, EventTime: metav1.MicroTime(created)}, last},
+		{"counted", corev1.Event{LastTimestamp: last}, last},
+		{"once", corev1.Event{EventTime: metav1.MicroTime(last)}, last},
+		{"nothing else", corev1.Event{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: created}}, created},
+	} {
+		if got := seenAt(&tc.event); !got.Equal(&tc.want) {
+			t.Errorf("seenAt() of %s = %v, want %v", tc.name, got, tc.want)
+		}
 	}
 }

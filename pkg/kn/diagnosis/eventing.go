@@ -54,14 +54,13 @@ func (e *explorer) brokerChain(ctx context.Context, name string) []Link {
 	if name == "" {
 		return nil
 	}
-	broker, ok := find(ctx, e, kindBroker, e.namespace(), name, e.Eventing.EventingV1().Brokers(e.namespace()))
-	if !ok {
-		if e.missing {
-			return []Link{{Kind: kindBroker, Name: name, Type: state, Status: missing}}
-		}
-		return nil
+	switch broker, sight := find(ctx, e, kindBroker, e.namespace(), name, e.Eventing.EventingV1().Brokers(e.namespace())); sight {
+	case seen:
+		return append(e.worstLink(kindBroker, name, &broker.Status.Status), e.warning(ctx, kindBroker, name)...)
+	case absent:
+		return []Link{{Kind: kindBroker, Name: name, Type: state, Status: missing}}
 	}
-	return append(e.worstLink(kindBroker, name, &broker.Status.Status), e.warning(ctx, kindBroker, name)...)
+	return nil
 }
 
 // triggerChain is that of the first Trigger that is not ready.
@@ -118,11 +117,10 @@ func (e *explorer) destinationChain(ctx context.Context, d *duckv1.Destination) 
 	if d.Ref.APIVersion == "v1" {
 		return e.kubernetesService(ctx, namespace, d.Ref.Name)
 	}
-	service, ok := find(ctx, e, kindService, namespace, d.Ref.Name, e.Serving.ServingV1().Services(namespace))
-	switch {
-	case ok:
+	switch service, sight := find(ctx, e, kindService, namespace, d.Ref.Name, e.Serving.ServingV1().Services(namespace)); sight {
+	case seen:
 		return e.elsewhereIn(namespace, e.worstLink(kindService, service.Name, &service.Status.Status))
-	case e.missing:
+	case absent:
 		return e.elsewhereIn(namespace, []Link{{Kind: kindService, Name: d.Ref.Name, Type: state, Status: missing}})
 	}
 	return nil
@@ -130,10 +128,10 @@ func (e *explorer) destinationChain(ctx context.Context, d *duckv1.Destination) 
 
 // kubernetesService says of a Service that it is not there, or that no pod is behind it.
 func (e *explorer) kubernetesService(ctx context.Context, namespace, name string) []Link {
-	if _, ok := find(ctx, e, serviceKind, namespace, name, e.Kube.CoreV1().Services(namespace)); !ok {
-		if e.missing {
-			return e.elsewhereIn(namespace, []Link{{Kind: serviceKind, Name: name, Type: state, Status: missing}})
-		}
+	switch _, sight := find(ctx, e, serviceKind, namespace, name, e.Kube.CoreV1().Services(namespace)); sight {
+	case absent:
+		return e.elsewhereIn(namespace, []Link{{Kind: serviceKind, Name: name, Type: state, Status: missing}})
+	case hidden:
 		return nil
 	}
 	slices, ok := list(ctx, e, "EndpointSlice", namespace, discoveryv1.LabelServiceName+"="+name, e.Kube.DiscoveryV1().EndpointSlices(namespace))

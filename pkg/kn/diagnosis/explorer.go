@@ -73,16 +73,13 @@ type explorer struct {
 
 	// cause is the condition that keeps it from being ready, nil for none.
 	cause       *apis.Condition
-	service     *v1alpha1.ServiceStatus
 	build       *v1alpha1.BuildStatus
 	broker      string
 	wantsEvents bool
 
-	// known is the Knative Service, once it has been looked for.
-	known  *servingv1.Service
-	looked bool
-	// missing is true where the object that was last looked for is not there.
-	missing bool
+	// service is the Knative Service, once it has been looked for.
+	service *servingv1.Service
+	looked  sight
 	unseen  []string
 }
 
@@ -107,7 +104,7 @@ func (e *explorer) cannotSee(what, namespace string, err error) {
 	why := err.Error()
 	switch {
 	case apierrs.IsForbidden(err):
-		why = "you may not read them"
+		why = "you have no permission to read that"
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		why = "there was no time left"
 	}
@@ -120,18 +117,32 @@ func (e *explorer) cannotSee(what, namespace string, err error) {
 	}
 }
 
+// sight is what became of looking for an object.
+type sight int
+
+const (
+	unlooked sight = iota
+	seen
+	absent
+	// hidden : it could not be read.
+	hidden
+)
+
 type getter[T any] interface {
 	Get(ctx context.Context, name string, options metav1.GetOptions) (T, error)
 }
 
-// find returns the object, and whether it could be read. Where it is not there e.missing is true.
-func find[T any](ctx context.Context, e *explorer, kind, namespace, name string, client getter[T]) (T, bool) {
+// find returns the object, where it is seen.
+func find[T any](ctx context.Context, e *explorer, kind, namespace, name string, client getter[T]) (T, sight) {
 	object, err := client.Get(ctx, name, metav1.GetOptions{})
-	e.missing = apierrs.IsNotFound(err)
-	if err != nil && !e.missing {
-		e.cannotSee(kind+"s", namespace, err)
+	switch {
+	case err == nil:
+		return object, seen
+	case apierrs.IsNotFound(err):
+		return object, absent
 	}
-	return object, err == nil
+	e.cannotSee(kind+"s", namespace, err)
+	return object, hidden
 }
 
 type lister[T any] interface {
@@ -147,15 +158,12 @@ func list[T any](ctx context.Context, e *explorer, kind, namespace, selector str
 	return objects, err == nil
 }
 
-// knativeService returns the Knative Service of the function or agent, or nil.
-func (e *explorer) knativeService(ctx context.Context) *servingv1.Service {
-	if !e.looked {
-		e.looked = true
-		if service, ok := find(ctx, e, kindService, e.namespace(), e.name(), e.Serving.ServingV1().Services(e.namespace())); ok {
-			e.known = service
-		}
+// knativeService returns the Knative Service of the function or agent, where it is seen.
+func (e *explorer) knativeService(ctx context.Context) (*servingv1.Service, sight) {
+	if e.looked == unlooked {
+		e.service, e.looked = find(ctx, e, kindService, e.namespace(), e.name(), e.Serving.ServingV1().Services(e.namespace()))
 	}
-	return e.known
+	return e.service, e.looked
 }
 
 // link is what a condition says.

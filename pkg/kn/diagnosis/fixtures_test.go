@@ -53,6 +53,8 @@ import (
 const (
 	namespace = "shop"
 	buildKey  = "0123456789abcdef"
+	// forbiddenLog is the log of containers whose log may not be read.
+	forbiddenLog = "forbidden"
 )
 
 var now = time.Date(2026, 3, 9, 12, 0, 0, 0, time.UTC)
@@ -87,6 +89,9 @@ func (p *podsWithLogs) GetLogs(string, *corev1.PodLogOptions) *rest.Request {
 	client := &restfake.RESTClient{
 		NegotiatedSerializer: scheme.Codecs.WithoutConversion(),
 		Client: restfake.CreateHTTPClient(func(*http.Request) (*http.Response, error) {
+			if p.log == forbiddenLog {
+				return &http.Response{StatusCode: http.StatusForbidden, Body: http.NoBody}, nil
+			}
 			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(p.log))}, nil
 		}),
 	}

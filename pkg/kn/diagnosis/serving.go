@@ -34,11 +34,11 @@ func (e *explorer) serviceChain(ctx context.Context, c *apis.Condition) []Link {
 	if c.Reason == v1alpha1.ReasonServiceRefused || c.Reason == v1alpha1.ReasonApprovalsNotSupported {
 		return nil // The message has it all.
 	}
-	service := e.knativeService(ctx)
-	if service == nil {
-		if !e.missing {
-			return nil
-		}
+	service, sight := e.knativeService(ctx)
+	switch sight {
+	case hidden:
+		return nil
+	case absent:
 		chain := []Link{{Kind: kindService, Name: e.name(), Type: state, Status: missing}}
 		return append(chain, e.warning(ctx, e.kind, e.name())...)
 	}
@@ -53,7 +53,7 @@ func (e *explorer) serviceChain(ctx context.Context, c *apis.Condition) []Link {
 	if w.Type == servingv1.ServiceConditionRoutesReady {
 		return append(chain, e.routeChain(ctx, service)...)
 	}
-	if configuration, ok := find(ctx, e, "Configuration", e.namespace(), service.Name, e.Serving.ServingV1().Configurations(e.namespace())); ok {
+	if configuration, sight := find(ctx, e, "Configuration", e.namespace(), service.Name, e.Serving.ServingV1().Configurations(e.namespace())); sight == seen {
 		chain = append(chain, e.worstLink("Configuration", configuration.Name, &configuration.Status.Status)...)
 	}
 	return append(chain, e.revisionChain(ctx, service.Status.LatestCreatedRevisionName)...)
@@ -69,22 +69,21 @@ func ownership(kind string, object metav1.Object) Link {
 }
 
 func (e *explorer) routeChain(ctx context.Context, service *servingv1.Service) []Link {
-	route, ok := find(ctx, e, "Route", e.namespace(), service.Name, e.Serving.ServingV1().Routes(e.namespace()))
-	if !ok {
-		return nil
+	if route, sight := find(ctx, e, "Route", e.namespace(), service.Name, e.Serving.ServingV1().Routes(e.namespace())); sight == seen {
+		return e.worstLink("Route", route.Name, &route.Status.Status)
 	}
-	return e.worstLink("Route", route.Name, &route.Status.Status)
+	return nil
 }
 
 func (e *explorer) revisionChain(ctx context.Context, name string) []Link {
 	if name == "" {
 		return nil
 	}
-	revision, ok := find(ctx, e, "Revision", e.namespace(), name, e.Serving.ServingV1().Revisions(e.namespace()))
-	if !ok {
-		if e.missing {
-			return []Link{{Kind: "Revision", Name: name, Type: state, Status: missing}}
-		}
+	revision, sight := find(ctx, e, "Revision", e.namespace(), name, e.Serving.ServingV1().Revisions(e.namespace()))
+	switch sight {
+	case absent:
+		return []Link{{Kind: "Revision", Name: name, Type: state, Status: missing}}
+	case hidden:
 		return e.workloadChain(ctx, name)
 	}
 	return append(e.worstLink("Revision", name, &revision.Status.Status), e.workloadChain(ctx, name)...)
@@ -98,7 +97,7 @@ func (e *explorer) wrongThough(ctx context.Context) []Problem {
 			problems = append(problems, Problem{Chain: chain, Remedies: e.remedies(chain)})
 		}
 	}
-	if service := e.knativeService(ctx); service != nil {
+	if service, sight := e.knativeService(ctx); sight == seen {
 		if service.Status.LatestReadyRevisionName != "" {
 			add(e.workloadChain(ctx, service.Status.LatestReadyRevisionName)...)
 		}
