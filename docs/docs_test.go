@@ -85,6 +85,14 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
+// TestWhy holds the example against what the command tells.
+func TestWhy(t *testing.T) {
+	example := "```console\n$ kn lambda why orders\n" + read(t, "../pkg/kn/diagnosis/testdata/orders.txt") + "```\n"
+	if !strings.Contains(read(t, "why.md"), example) {
+		t.Errorf("why.md does not have the example\n%s", example)
+	}
+}
+
 // TestReference looks for fields of the schemas that the reference does not have, and for texts that differ.
 func TestReference(t *testing.T) {
 	functions, agents, ok := strings.Cut(read(t, "reference.md"), "\n# LambdaAgent, field by field\n")

@@ -209,7 +209,7 @@ func (e *explorer) undelivered(ctx context.Context) [][]Link {
 	}
 	if subscribed == 0 {
 		chains = append(chains, []Link{{
-			Kind: kindBroker, Name: e.broker, Type: state, Status: "sends nothing", Reason: noSubscriptions,
+			Kind: kindBroker, Name: e.broker, Type: state, Status: "sends nothing here", Reason: noSubscriptions,
 			Message: "No Trigger of it leads here.",
 		}})
 	}

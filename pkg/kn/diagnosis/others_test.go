@@ -155,6 +155,8 @@ func starts() []golden {
 		hangs("as-root", "CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),
 		hangs("odd-name", "InvalidImageName", `Failed to apply default image tag "Registry/A": couldn't parse image name`),
 		crash("no-words", 137, "OOMKilled", "", ""),
+		crash("orders", 1, "Error", `cannot load handler "main.handler": ModuleNotFoundError: No module named 'stripe' (main.py, line 3)`,
+			"{\"level\":\"info\",\"message\":\"starting\"}\n{\"level\":\"error\",\"message\":\"cannot load handler \\\"main.handler\\\"\"}\n"),
 		crash("node-module", 1, "Error", `cannot load handler "index.handler": Error: Cannot find package 'stripe' (index.mjs, line 2)`, ""),
 	}
 }
@@ -173,6 +175,8 @@ func routes() []golden {
 		s.MarkServiceRefused(`failed to create Knative Service "refused": admission webhook "validation.webhook.serving.knative.dev" denied the request: invalid value: 99999: spec.template.spec.timeoutSeconds`)
 	})
 	none := function("no-service", func(s *v1alpha1.LambdaFunctionStatus) { built(s); s.MarkDeploying() })
+	failedConfiguration := &servingv1.Configuration{ObjectMeta: meta("of-two-minds", nil)}
+	failedConfiguration.Status.Conditions = duckv1.Conditions{condition(apis.ConditionReady, corev1.ConditionFalse, "RevisionFailed", "Revision \"of-two-minds-00001\" failed.")}
 	lost := knativeService("no-revision", condition(servingv1.ServiceConditionConfigurationsReady, corev1.ConditionFalse, "RevisionMissing", `Revision "no-revision-00001" is gone.`))
 	foreign := knativeService("foreign", apis.Condition{})
 	foreign.OwnerReferences = []metav1.OwnerReference{{Kind: "Application", Name: "portal", Controller: ptr.Bool(true)}}
@@ -183,6 +187,11 @@ func routes() []golden {
 			condition(servingv1.RouteConditionAllTrafficAssigned, corev1.ConditionFalse, "RevisionMissing", `Revision "no-target-00009" referenced in traffic not found.`)),
 		{name: "refused", objects: []runtime.Object{refused}},
 		{name: "no-service", objects: []runtime.Object{none, warningOf("LambdaFunction", "no-service", "InternalError", "failed to create Knative Service: etcdserver: request timed out")}},
+		{name: "of-two-minds", objects: []runtime.Object{
+			function("of-two-minds", func(s *v1alpha1.LambdaFunctionStatus) { built(s); s.MarkDeploying() }),
+			knativeService("of-two-minds", condition(servingv1.ServiceConditionConfigurationsReady, corev1.ConditionUnknown, "OutOfDate", "The Configuration is still working.")),
+			failedConfiguration,
+		}},
 		{name: "no-revision", objects: []runtime.Object{
 			function("no-revision", revisionFailed(`Revision "no-revision-00001" is gone.`)), lost,
 		}},
@@ -199,6 +208,11 @@ func wellButs() []golden {
 	restarted.Status.Conditions[0].Status = corev1.ConditionTrue
 	fine := pod("ready", container(0, runs(), nil))
 	fine.Status.Conditions[0].Status = corev1.ConditionTrue
+	longAgo := fine.DeepCopy()
+	longAgo.Name, longAgo.Status.ContainerStatuses[0].RestartCount = "longAgo", 1
+	longAgo.Status.ContainerStatuses[0].LastTerminationState.Terminated = ended(1, "Error", "")
+	longAgo.Status.ContainerStatuses[0].LastTerminationState.Terminated.FinishedAt = ago(2 * time.Hour)
+	cold := pod("cold-start", container(0, runs(), nil))
 	leaving := pod("ready", container(2, waits("CrashLoopBackOff", ""), nil))
 	leaving.Name, leaving.DeletionTimestamp, leaving.Finalizers = "leaving", &metav1.Time{Time: now}, []string{"example.com/wait"}
 	split := ready(knativeService("split", apis.Condition{}))
@@ -211,7 +225,8 @@ func wellButs() []golden {
 		s.MarkBuildFailed(v1alpha1.ReasonCompileFailed, "The code does not compile. The log says: main.go:3:1: syntax error")
 	})
 	return []golden{
-		well("ready", fine, leaving),
+		well("ready", fine, leaving, longAgo),
+		well("cold-start", cold, warningOf("Pod", cold.Name, "Unhealthy", "Readiness probe failed")),
 		well("restarts", restarted),
 		well("full", deployment("full", appsv1.DeploymentReplicaFailure, corev1.ConditionTrue, "FailedCreate", `pods "full-2" is forbidden: exceeded quota: team, requested: pods=1, used: pods=5, limited: pods=5`)),
 		{name: "split", objects: []runtime.Object{function("split", served), split}},

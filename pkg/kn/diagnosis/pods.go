@@ -22,6 +22,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -35,6 +36,8 @@ const (
 	queueProxy = "queue-proxy"
 	// linesShown and widthShown are how much of a container's log is shown.
 	linesShown, widthShown = 10, 200
+	// restartsCount is how long a container that runs again is told of.
+	restartsCount = time.Hour
 )
 
 // workloadChain leads from a Revision to its Deployment, and on to the pod, container or event that keeps it from being well.
@@ -167,7 +170,7 @@ func (e *explorer) container(ctx context.Context, pod *corev1.Pod, status *corev
 	if ended == nil {
 		ended, before = status.LastTerminationState.Terminated, true
 	}
-	if ended == nil || ended.ExitCode == 0 && chain == nil {
+	if ended == nil || ended.ExitCode == 0 && chain == nil || before && chain == nil && e.now.Sub(ended.FinishedAt.Time) > restartsCount {
 		return chain
 	}
 	l := terminated(status.Name, ended)

@@ -19,6 +19,7 @@ package diagnosis
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
@@ -54,7 +55,10 @@ func (e *explorer) serviceChain(ctx context.Context, c *apis.Condition) []Link {
 		return append(chain, e.routeChain(ctx, service)...)
 	}
 	if configuration, sight := find(ctx, e, "Configuration", e.namespace(), service.Name, e.Serving.ServingV1().Configurations(e.namespace())); sight == seen {
-		chain = append(chain, e.worstLink("Configuration", configuration.Name, &configuration.Status.Status)...)
+		// The Service repeats what the Configuration says, unless the two are not of one mind yet.
+		if c := worst(&configuration.Status.Status); c != nil && (c.Reason != w.Reason || c.Message != w.Message) {
+			chain = append(chain, e.link("Configuration", configuration.Name, c))
+		}
 	}
 	return append(chain, e.revisionChain(ctx, service.Status.LatestCreatedRevisionName)...)
 }
@@ -99,7 +103,9 @@ func (e *explorer) wrongThough(ctx context.Context) []Problem {
 	}
 	if service, sight := e.knativeService(ctx); sight == seen {
 		if service.Status.LatestReadyRevisionName != "" {
-			add(e.workloadChain(ctx, service.Status.LatestReadyRevisionName)...)
+			if chain := e.workloadChain(ctx, service.Status.LatestReadyRevisionName); slices.ContainsFunc(chain, lasting) {
+				add(chain...)
+			}
 		}
 		// A rollback is told of by the condition.
 		if c := e.object.GetStatus().GetCondition(v1alpha1.ConditionServiceReady); c.GetReason() != v1alpha1.ReasonRolledBack {
@@ -111,6 +117,12 @@ func (e *explorer) wrongThough(ctx context.Context) []Problem {
 	}
 	return problems
 }
+
+// ofStarts are the reasons that are there whenever an instance starts.
+var ofStarts = []string{"", "MinimumReplicasUnavailable", "ContainersNotReady", "Unhealthy"}
+
+// lasting is true for a link that tells of more than an instance that is starting.
+func lasting(l Link) bool { return !slices.Contains(ofStarts, l.Reason) }
 
 // elsewhere tells of calls that do not reach the latest Revision.
 func (e *explorer) elsewhere(service *servingv1.Service) []Link {
