@@ -53,7 +53,7 @@ It reads what you may read, and says what it could not look at. It changes nothi
 		Example: whyExample[1:],
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			print, ok := printers[output]
+			write, ok := printers[output]
 			if !ok {
 				return fmt.Errorf("--output %q: text, json or yaml", output)
 			}
@@ -65,7 +65,7 @@ It reads what you may read, and says what it could not look at. It changes nothi
 			if err != nil {
 				return err
 			}
-			return print(finding, cmd.OutOrStdout())
+			return write(finding, cmd.OutOrStdout())
 		},
 	}
 	flags := cmd.Flags()

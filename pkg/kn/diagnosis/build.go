@@ -56,11 +56,11 @@ func (e *explorer) buildChain(ctx context.Context, c *apis.Condition) []Link {
 	if buildqueue.Waiting(taskRun) {
 		return e.queueChain(ctx, taskRun)
 	}
-	chain := []Link{{Kind: kindTaskRun, Name: taskRun.Name, Type: state, Status: "has not been looked at by Tekton", Since: &taskRun.CreationTimestamp}}
-	if succeeded := taskRun.Status.GetCondition(apis.ConditionSucceeded); succeeded != nil {
-		chain = []Link{e.link(kindTaskRun, taskRun.Name, succeeded)}
-		chain = append(chain, e.quota(ctx, succeeded.GetMessage())...)
+	succeeded := taskRun.Status.GetCondition(apis.ConditionSucceeded)
+	if succeeded == nil {
+		return []Link{{Kind: kindTaskRun, Name: taskRun.Name, Type: state, Status: "has not been looked at by Tekton", Since: &taskRun.CreationTimestamp}}
 	}
+	chain := append([]Link{e.link(kindTaskRun, taskRun.Name, succeeded)}, e.quota(ctx, succeeded.Message)...)
 	pod := e.buildPod(ctx, taskRun)
 	if pod != nil && !taskRun.IsDone() {
 		return append(chain, e.podChain(ctx, pod)...)
@@ -83,11 +83,11 @@ func (e *explorer) withoutTaskRun(ctx context.Context, c *apis.Condition) []Link
 // queueChain names some of the builds that run while this one waits.
 func (e *explorer) queueChain(ctx context.Context, taskRun *tektonv1.TaskRun) []Link {
 	const selector = lambda.ManagedByLabelKey + "=" + lambda.ManagedByLabelValue
-	chain := []Link{{Kind: kindTaskRun, Name: taskRun.Name, Type: state, Status: "waits for its turn", Since: &taskRun.CreationTimestamp}}
+	waits := Link{Kind: kindTaskRun, Name: taskRun.Name, Type: state, Status: "waits for its turn", Since: &taskRun.CreationTimestamp}
 	known, ok := list(ctx, e, kindTaskRun, "", selector, e.Tekton.TektonV1().TaskRuns(metav1.NamespaceAll))
 	if !ok {
 		if known, ok = list(ctx, e, kindTaskRun, e.namespace(), selector, e.Tekton.TektonV1().TaskRuns(e.namespace())); !ok {
-			return chain
+			return []Link{waits}
 		}
 	}
 	var running []Link
@@ -105,7 +105,7 @@ func (e *explorer) queueChain(ctx context.Context, taskRun *tektonv1.TaskRun) []
 		running = running[:buildsShown]
 		running[buildsShown-1].Message = fmt.Sprintf("So have %d more.", more)
 	}
-	return append(chain, running...)
+	return append([]Link{waits}, running...)
 }
 
 // quota shows the quotas that a message names.

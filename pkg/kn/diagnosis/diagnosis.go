@@ -159,7 +159,7 @@ func (e *explorer) besides(ctx context.Context) []Problem {
 
 // deletion says what keeps an object that is being deleted.
 func (e *explorer) deletion() []Problem {
-	var problems []Problem
+	problems := make([]Problem, 0, len(e.object.GetFinalizers()))
 	for _, finalizer := range e.object.GetFinalizers() {
 		problems = append(problems, Problem{
 			Chain: []Link{{Kind: e.kind, Name: e.name(), Type: "Finalizer", Status: finalizer, Since: e.object.GetDeletionTimestamp()}},

@@ -62,7 +62,8 @@ func TestUnseen(t *testing.T) {
 	}{
 		{name: "task runs", golden: "wrong-type", resource: "taskruns", want: []string{"TaskRuns of namespace shop: you have no permission to read that"}, cause: "LambdaFunction"},
 		{name: "builds", golden: "queued", resource: "taskruns", verb: "list", want: []string{
-			"TaskRuns of the cluster: you have no permission to read that", "TaskRuns of namespace shop: you have no permission to read that"}, cause: "TaskRun"},
+			"TaskRuns of the cluster: you have no permission to read that", "TaskRuns of namespace shop: you have no permission to read that",
+		}, cause: "TaskRun"},
 		{name: "builds of others", golden: "queued", resource: "taskruns", everywhere: true, want: []string{"TaskRuns of the cluster: you have no permission to read that"}, cause: "TaskRun"},
 		{name: "the service", golden: "no-import", resource: "services", want: []string{"Knative Services of namespace shop: you have no permission to read that"}, cause: "LambdaFunction"},
 		{name: "the configuration", golden: "no-import", resource: "configurations", want: []string{"Configurations of namespace shop: you have no permission to read that"}, cause: "Container"},
@@ -79,10 +80,12 @@ func TestUnseen(t *testing.T) {
 		{name: "triggers", golden: "no-subscriber", resource: "triggers", want: []string{"Triggers of namespace shop: you have no permission to read that"}, cause: "LambdaFunction"},
 		{name: "subscriptions", golden: "unsubscribed", resource: "subscriptions", want: []string{"Subscriptions of namespace shop: you have no permission to read that"}, cause: "Trigger"},
 		{name: "sources", golden: "no-ping", resource: "*sources", want: []string{
-			"PingSources of namespace shop: you have no permission to read that", "ApiServerSources of namespace shop: you have no permission to read that"}, cause: "LambdaFunction"},
+			"PingSources of namespace shop: you have no permission to read that", "ApiServerSources of namespace shop: you have no permission to read that",
+		}, cause: "LambdaFunction"},
 		{name: "the subscriber", golden: "no-subscriber", resource: "services", want: []string{"Knative Services of namespace shop: you have no permission to read that"}, cause: "Trigger"},
 		{name: "the sink of dead letters", golden: "no-dead-letters", resource: "services", want: []string{
-			"Services of namespace knative-lambda: you have no permission to read that", "Knative Services of namespace shop: you have no permission to read that"}, cause: "Trigger"},
+			"Services of namespace knative-lambda: you have no permission to read that", "Knative Services of namespace shop: you have no permission to read that",
+		}, cause: "Trigger"},
 		{name: "the operator", golden: "operator-down", resource: "deployments", want: []string{"Deployments of namespace knative-lambda: you have no permission to read that"}, cause: "LambdaFunction"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

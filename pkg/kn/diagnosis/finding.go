@@ -163,7 +163,7 @@ var inWords = map[State]string{
 }
 
 func (f *Finding) printProblem(b *strings.Builder, p *Problem) {
-	var said []string
+	said := make([]string, 0, len(p.Chain))
 	for depth := range p.Chain {
 		l := p.Chain[depth]
 		text := strings.TrimSpace(l.Message)

@@ -131,33 +131,38 @@ func clusterFaults() []golden {
 	quota := &corev1.ResourceQuota{ObjectMeta: meta("small", nil)}
 	quota.Status.Hard = corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}
 	quota.Status.Used = corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}
-	return []golden{{
-		name: "slow", objects: []runtime.Object{
-			function("slow", buildFailed("slow", v1alpha1.ReasonBuildTimeout, "The build took longer than 1m0s: set spec.build.timeout higher. "+
-				"To build the same source again, change annotation lambda.knative.io/rebuild.", "")),
-			taskRun("slow", "TaskRunTimeout", `TaskRun "slow-0123456789" failed to finish within "1m0s"`, corev1.ConditionFalse),
+	return []golden{
+		{
+			name: "slow", objects: []runtime.Object{
+				function("slow", buildFailed("slow", v1alpha1.ReasonBuildTimeout, "The build took longer than 1m0s: set spec.build.timeout higher. "+
+					"To build the same source again, change annotation lambda.knative.io/rebuild.", "")),
+				taskRun("slow", "TaskRunTimeout", `TaskRun "slow-0123456789" failed to finish within "1m0s"`, corev1.ConditionFalse),
+			},
 		},
-	}, {
-		name: "crowded", objects: []runtime.Object{
-			function("crowded", building("crowded", v1alpha1.ReasonBuildQuotaExceeded, `A quota of namespace "shop" leaves no room for the build: raise it, `+
-				"or lower cpu-request and memory-request in ConfigMap config-build. "+outOfQuota)),
-			crowded, quota, &corev1.ResourceQuota{ObjectMeta: meta("other", nil)},
+		{
+			name: "crowded", objects: []runtime.Object{
+				function("crowded", building("crowded", v1alpha1.ReasonBuildQuotaExceeded, `A quota of namespace "shop" leaves no room for the build: raise it, `+
+					"or lower cpu-request and memory-request in ConfigMap config-build. "+outOfQuota)),
+				crowded, quota, &corev1.ResourceQuota{ObjectMeta: meta("other", nil)},
+			},
 		},
-	}, buildFault("baseless", v1alpha1.ReasonBaseImageNotFound, "The base image is not there: check ConfigMap config-runtimes. "+
-		"The log says: error building image: GET https://registry.example.com/v2/none/manifests/1: MANIFEST_UNKNOWN: manifest unknown", ""),
+		buildFault("baseless", v1alpha1.ReasonBaseImageNotFound, "The base image is not there: check ConfigMap config-runtimes. "+
+			"The log says: error building image: GET https://registry.example.com/v2/none/manifests/1: MANIFEST_UNKNOWN: manifest unknown", ""),
 		{
 			name: "starved", objects: []runtime.Object{
 				function("starved", buildFailed("starved", v1alpha1.ReasonBuildOutOfMemory,
 					`Step "build" needed more memory than it may use: set memory-limit in ConfigMap config-build higher.`, "")),
 				taskRun("starved", "Failed", `"step-build" exited with code 137: OOMKilled`, corev1.ConditionFalse, step("fetch", 0, "Completed"), step("build", 137, "OOMKilled")),
 			},
-		}, {
+		},
+		{
 			name: "cancelled", objects: []runtime.Object{
 				function("cancelled", buildFailed("cancelled", v1alpha1.ReasonBuildCancelled,
 					"The build was cancelled. To build the same source again, change annotation lambda.knative.io/rebuild.", "")),
 				taskRun("cancelled", "TaskRunCancelled", `TaskRun "cancelled-0123456789" was cancelled`, corev1.ConditionFalse),
 			},
-		}}
+		},
+	}
 }
 
 func sourceFaults() []golden {

@@ -84,8 +84,8 @@ func builds() []golden {
 	refused.Status.BuildStatus = nil
 	gone := function("build-gone", buildFailed("build-gone", v1alpha1.ReasonBuildFailed, `Step "build" ended with exit code 1.`, "error building image: exit status 1\n"))
 	lost := function("pod-lost", buildFailed("pod-lost", v1alpha1.ReasonBuildPodFailed, "The node was low on resource: memory.", ""))
-	new := taskRun("build-new", "", "", corev1.ConditionUnknown)
-	new.Status.Conditions, new.Status.PodName = nil, ""
+	fresh := taskRun("build-new", "", "", corev1.ConditionUnknown)
+	fresh.Status.Conditions, fresh.Status.PodName = nil, ""
 	logged := taskRun("build-logged", "Failed", `"step-build" exited with code 1`, corev1.ConditionFalse, step("build", 1, "Error"))
 	return []golden{
 		{name: "queued", objects: busy},
@@ -93,14 +93,17 @@ func builds() []golden {
 		{name: "build-image", objects: append(started("build-image", waits("ImagePullBackOff", `Back-off pulling image "registry.example.com/fetch:1"`)), pending("build-image"))},
 		{name: "build-mount", objects: append(started("build-mount", waits("PodInitializing", "")), pending("build-mount"),
 			warningOf("Pod", "build-mount-0123456789-pod", "FailedMount", `MountVolume.SetUp failed for volume "plan": the API server timed out`))},
-		{name: "build-refused", objects: []runtime.Object{refused, warningOf("LambdaFunction", "build-refused", "CreationFailed",
-			`Failed to create TaskRun "build-refused-0123456789": admission webhook "policy.example.com" denied the request: no builds on Fridays`),
-			warningOf("LambdaFunction", "other", "CreationFailed", "of another function")}},
-		{name: "build-new", objects: []runtime.Object{pending("build-new"), new}},
+		{name: "build-refused", objects: []runtime.Object{
+			refused, warningOf("LambdaFunction", "build-refused", "CreationFailed",
+				`Failed to create TaskRun "build-refused-0123456789": admission webhook "policy.example.com" denied the request: no builds on Fridays`),
+			warningOf("LambdaFunction", "other", "CreationFailed", "of another function"),
+		}},
+		{name: "build-new", objects: []runtime.Object{pending("build-new"), fresh}},
 		{name: "build-gone", objects: []runtime.Object{gone}},
 		{name: "build-logged", log: "\x1b[36mINFO\x1b[0m\terror building image: disk full\n", objects: []runtime.Object{
 			function("build-logged", buildFailed("build-logged", v1alpha1.ReasonBuildFailed, `Step "build" ended with exit code 1.`, "")), logged,
-			&corev1.Pod{ObjectMeta: meta("build-logged-0123456789-pod", nil)}}},
+			&corev1.Pod{ObjectMeta: meta("build-logged-0123456789-pod", nil)},
+		}},
 		{name: "pod-lost", objects: []runtime.Object{lost, taskRun("pod-lost", "Failed", "The node was low on resource: memory.", corev1.ConditionFalse)}},
 	}
 }

@@ -40,8 +40,7 @@ func (e *explorer) serviceChain(ctx context.Context, c *apis.Condition) []Link {
 	case hidden:
 		return nil
 	case absent:
-		chain := []Link{{Kind: kindService, Name: e.name(), Type: state, Status: missing}}
-		return append(chain, e.warning(ctx, e.kind, e.name())...)
+		return append([]Link{{Kind: kindService, Name: e.name(), Type: state, Status: missing}}, e.warning(ctx, e.kind, e.name())...)
 	}
 	if c.Reason == v1alpha1.ReasonNotOwned {
 		return []Link{ownership(kindService, service)}

@@ -626,3 +626,29 @@ func TestBeginBuild(t *testing.T) {
 		})
 	}
 }
+
+// TestCause holds that the condition is told that Ready has its reason from.
+func TestCause(t *testing.T) {
+	s := serving()
+	if c := s.Cause(); c != nil {
+		t.Errorf("Cause() of what is ready = %+v", c)
+	}
+	s.MarkEventing(true, corev1.ConditionFalse, ReasonBrokerNotFound, "")
+	s.MarkDeploying()
+	if c := s.Cause(); c == nil || c.Type != ConditionEventingReady {
+		t.Errorf("Cause() = %+v, want %s, which is False", c, ConditionEventingReady)
+	}
+	s.MarkSourceFailed(ReasonSourceInvalid, "")
+	if c := s.Cause(); c == nil || c.Type != ConditionSourceReady {
+		t.Errorf("Cause() = %+v, want %s, which comes first", c, ConditionSourceReady)
+	}
+	la := &LambdaAgentStatus{}
+	la.MarkAI(corev1.ConditionFalse, ReasonModelNotFound, "")
+	if c := la.Cause(); c != nil {
+		t.Errorf("Cause() of an agent without its model = %+v", c)
+	}
+	la.MarkApprovalsNotSupported()
+	if c := la.Cause(); c == nil || c.Type != ConditionServiceReady {
+		t.Errorf("Cause() of an agent = %+v, want %s", c, ConditionServiceReady)
+	}
+}
