@@ -196,7 +196,7 @@ func (e *explorer) unobserved(ctx context.Context) Problem {
 	case absent:
 		chain = append(chain, Link{Kind: kindDeployment, Namespace: operatorNamespace, Name: operatorName, Type: state, Status: missing})
 	}
-	return Problem{Chain: chain, Wait: e.waitFor("the operator to look at it", *since, usual[unobserved].longest), Remedies: e.remedies(chain)}
+	return Problem{Chain: chain, Wait: e.waitFor(usual[unobserved], *since), Remedies: e.remedies(chain)}
 }
 
 // The Deployment of the operator, as it is shipped.
@@ -208,7 +208,7 @@ const (
 // serving is what answers calls now.
 func (e *explorer) serving(ctx context.Context) *Serving {
 	service, sight := e.knativeService(ctx)
-	if sight != seen || !service.Status.GetCondition(servingv1.ServiceConditionRoutesReady).IsTrue() {
+	if sight != seen || !metav1.IsControlledBy(service, e.object) || !service.Status.GetCondition(servingv1.ServiceConditionRoutesReady).IsTrue() {
 		return nil
 	}
 	s := &Serving{Revision: service.Status.LatestReadyRevisionName}

@@ -225,7 +225,7 @@ func (e *explorer) warning(ctx context.Context, kind, name string) []Link {
 		return nil
 	}
 	return []Link{{
-		Kind: kindEvent, Name: "of " + kind + " " + name, Type: state, Status: "warning", Reason: last.Reason, Message: last.Message, Since: seenAt(last),
+		Kind: kindEvent, Name: kind + " " + name, Type: state, Status: "warning", Reason: last.Reason, Message: last.Message, Since: seenAt(last),
 	}}
 }
 

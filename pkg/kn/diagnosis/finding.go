@@ -17,12 +17,10 @@ limitations under the License.
 package diagnosis
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
@@ -154,7 +152,7 @@ func (f *Finding) Print(w io.Writer) error {
 			b.WriteString("- " + unseen + "\n")
 		}
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, plain(b.String()))
 	return err
 }
 
@@ -221,6 +219,9 @@ func (f *Finding) printLink(b *strings.Builder, l *Link, depth int) {
 		b.WriteString("└ ")
 	}
 	b.WriteString(l.Kind + " ")
+	if l.Kind == kindEvent {
+		b.WriteString("of ")
+	}
 	if l.Namespace != "" {
 		b.WriteString(l.Namespace + "/")
 	}
@@ -244,7 +245,7 @@ func (f *Finding) printLink(b *strings.Builder, l *Link, depth int) {
 
 func printLines(b *strings.Builder, prefix string, lines []string) {
 	for _, line := range lines {
-		b.WriteString(strings.TrimRight(prefix+strings.Map(printable, escapes.ReplaceAllString(line, "")), " ") + "\n")
+		b.WriteString(strings.TrimRight(prefix+line, " ") + "\n")
 	}
 }
 
@@ -253,5 +254,5 @@ func (f *Finding) ago(since *metav1.Time, words string) string {
 	if since.IsZero() {
 		return ""
 	}
-	return words + duration.HumanDuration(max(cmp.Or(f.At.Sub(since.Time), time.Second), 0))
+	return words + duration.HumanDuration(max(f.At.Sub(since.Time), 0))
 }

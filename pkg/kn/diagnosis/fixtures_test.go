@@ -29,6 +29,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -149,6 +150,7 @@ type mark = func(*v1alpha1.LambdaFunctionStatus)
 // function has a status as the operator writes it.
 func function(name string, marks ...mark) *v1alpha1.LambdaFunction {
 	fn := LambdaFunction(name, namespace)
+	fn.UID = uidOf(name)
 	fn.CreationTimestamp = ago(time.Hour)
 	fn.Status.InitializeConditions()
 	for _, m := range marks {
@@ -159,6 +161,8 @@ func function(name string, marks ...mark) *v1alpha1.LambdaFunction {
 	dated(&fn.Status.Status)
 	return fn
 }
+
+func uidOf(name string) types.UID { return types.UID(name + "-uid") }
 
 func changed(fn *v1alpha1.LambdaFunction, change func(*v1alpha1.LambdaFunction)) *v1alpha1.LambdaFunction {
 	change(fn)
@@ -247,6 +251,7 @@ func meta(name string, labels map[string]string) metav1.ObjectMeta {
 
 func knativeService(name string, c apis.Condition) *servingv1.Service {
 	s := &servingv1.Service{ObjectMeta: meta(name, nil)}
+	s.OwnerReferences = []metav1.OwnerReference{{Kind: "LambdaFunction", Name: name, UID: uidOf(name), Controller: ptr.Bool(true)}}
 	s.Status.LatestCreatedRevisionName = name + "-00001"
 	s.Status.Conditions = duckv1.Conditions{c}
 	return s

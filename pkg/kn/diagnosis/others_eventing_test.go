@@ -123,6 +123,7 @@ func eventings() []golden {
 // agent has a status as the operator writes it.
 func agent(name string, marks ...func(*v1alpha1.LambdaAgentStatus)) *v1alpha1.LambdaAgent {
 	la := LambdaAgent(name, namespace)
+	la.UID = uidOf(name)
 	la.Status.InitializeConditions()
 	for _, m := range marks {
 		m(&la.Status)

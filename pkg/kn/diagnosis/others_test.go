@@ -142,6 +142,8 @@ func starts() []golden {
 	taint.Status = corev1.PodStatus{Conditions: []corev1.PodCondition{{
 		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/1 nodes are available: 1 node(s) had untolerated taint {gpu: }.",
 	}}}
+	stuck := golden{name: "stuck", objects: append([]runtime.Object{function("stuck", revisionFailed("Initial scale was never achieved"))},
+		failedService("stuck", servingv1.RevisionConditionResourcesAvailable, corev1.ConditionFalse, "ProgressDeadlineExceeded", "Initial scale was never achieved")...)}
 	return []golden{
 		starting("starting"),
 		unmade("no-quota", `pods "no-quota-1" is forbidden: exceeded quota: team, requested: limits.memory=512Mi, used: limits.memory=1Gi, limited: limits.memory=1Gi`),
@@ -157,6 +159,7 @@ func starts() []golden {
 		hangs("no-key", "CreateContainerConfigError", "couldn't find key a in ConfigMap shop/variables"),
 		hangs("as-root", "CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),
 		hangs("odd-name", "InvalidImageName", `Failed to apply default image tag "Registry/A": couldn't parse image name`),
+		stuck,
 		crash("no-words", 137, "OOMKilled", "", ""),
 		crash("orders", 1, "Error", `cannot load handler "main.handler": ModuleNotFoundError: No module named 'stripe' (main.py, line 3)`,
 			"{\"level\":\"info\",\"message\":\"starting\"}\n{\"level\":\"error\",\"message\":\"cannot load handler \\\"main.handler\\\"\"}\n"),
@@ -181,7 +184,7 @@ func routes() []golden {
 	failedConfiguration := &servingv1.Configuration{ObjectMeta: meta("of-two-minds", nil)}
 	failedConfiguration.Status.Conditions = duckv1.Conditions{condition(apis.ConditionReady, corev1.ConditionFalse, "RevisionFailed", "Revision \"of-two-minds-00001\" failed.")}
 	lost := knativeService("no-revision", condition(servingv1.ServiceConditionConfigurationsReady, corev1.ConditionFalse, "RevisionMissing", `Revision "no-revision-00001" is gone.`))
-	foreign := knativeService("foreign", apis.Condition{})
+	foreign := ready(knativeService("foreign", apis.Condition{}))
 	foreign.OwnerReferences = []metav1.OwnerReference{{Kind: "Application", Name: "portal", Controller: ptr.Bool(true)}}
 	return []golden{
 		routed("no-ingress", "IngressNotConfigured", "Ingress has not yet been reconciled.",

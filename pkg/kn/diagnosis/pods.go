@@ -249,7 +249,7 @@ func lastLines(log string) []string {
 	lines := strings.Split(log, "\n")
 	lines = lines[max(0, len(lines)-linesShown):]
 	for i, line := range lines {
-		line = strings.Map(printable, escapes.ReplaceAllString(line, ""))
+		line = plain(line)
 		if runes := []rune(line); len(runes) > widthShown {
 			line = string(runes[:widthShown]) + "..."
 		}
@@ -261,13 +261,15 @@ func lastLines(log string) []string {
 // escapes are what colours the text of a terminal, and moves its cursor.
 var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]")
 
-// printable takes away what would move the cursor of a terminal, or change its colours.
-func printable(r rune) rune {
-	if r == '\t' {
-		return ' '
-	}
-	if r < ' ' || r >= 0x7f && r < 0xa0 {
-		return -1
-	}
-	return r
+// plain takes away what would move the cursor of a terminal other than by a line, or change its colours.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case r < ' ' && r != '\n', r >= 0x7f && r < 0xa0:
+			return -1
+		}
+		return r
+	}, escapes.ReplaceAllString(text, ""))
 }

@@ -151,9 +151,10 @@ var remediesBelow = map[string]Remedy{
 	"Unhealthy":                  {"Set {image}.port to where the program listens, or let it answer sooner.", podLog},
 
 	// Knative.
-	"ContainerMissing":     imageRemedy,
-	"IngressNotConfigured": {"Check that the networking layer that ConfigMap config-network names is installed, and runs.", "kubectl -n knative-serving get configmap config-network -o yaml"},
-	"RevisionMissing":      {"Name in spec.traffic of the Knative Service only Revisions that are there, or take annotation lambda.knative.io/rollback away.", "kubectl -n {namespace} get revisions"},
+	"ContainerMissing":         imageRemedy,
+	"ProgressDeadlineExceeded": {"See what takes longer to be ready than Knative waits.", podLog},
+	"IngressNotConfigured":     {"Check that the networking layer that ConfigMap config-network names is installed, and runs.", "kubectl -n knative-serving get configmap config-network -o yaml"},
+	"RevisionMissing":          {"Name in spec.traffic of the Knative Service only Revisions that are there, or take annotation lambda.knative.io/rollback away.", "kubectl -n {namespace} get revisions"},
 
 	// This package.
 	unobserved:       {"If it stays so, look whether the operator runs.", "kubectl -n {operator} get deployments,pods"},
@@ -184,7 +185,7 @@ var (
 )
 
 // lastBelow are those of them whose remedy is given where there is no other.
-var lastBelow = []string{"CreateContainerConfigError", "FailedMount", "Unhealthy", "ContainerMissing", "ImagePullBackOff", "ErrImagePull"}
+var lastBelow = []string{"CreateContainerConfigError", "FailedMount", "Unhealthy", "ContainerMissing", "ImagePullBackOff", "ErrImagePull", "ProgressDeadlineExceeded"}
 
 // remediesOfBuilds are those that are others for a build's pod than for the function's own.
 var remediesOfBuilds = map[string]Remedy{

@@ -65,12 +65,12 @@ func (e *explorer) wait(c *apis.Condition) *Wait {
 	if c.Reason == v1alpha1.ReasonBuildRunning && e.build != nil && e.build.StartedAt != nil {
 		from = *e.build.StartedAt
 	}
-	return e.waitFor(w.what, from, w.longest)
+	return e.waitFor(w, from)
 }
 
-func (e *explorer) waitFor(what string, from metav1.Time, longest time.Duration) *Wait {
+func (e *explorer) waitFor(w waiting, from metav1.Time) *Wait {
 	return &Wait{
-		For: what, Since: optional(from), Usual: metav1.Duration{Duration: longest},
-		TooLong: longest > 0 && !from.IsZero() && e.now.Sub(from.Time) > longest,
+		For: w.what, Since: optional(from), Usual: metav1.Duration{Duration: w.longest},
+		TooLong: w.longest > 0 && !from.IsZero() && e.now.Sub(from.Time) > w.longest,
 	}
 }
