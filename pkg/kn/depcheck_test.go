@@ -32,7 +32,6 @@ func TestDependencies(t *testing.T) {
 			module + "pkg/source/remote",
 			"cloud.google.com/go/storage",
 			"github.com/aws/aws-sdk-go-v2/aws",
-			"github.com/tektoncd/pipeline/pkg/apis/pipeline/v1",
 			"gocloud.dev/blob",
 			"knative.dev/pkg/injection",
 			"knative.dev/pkg/injection/sharedmain",

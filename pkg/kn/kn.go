@@ -115,7 +115,7 @@ func newRoot(s *session) *cobra.Command {
 	for _, verb := range []*cobra.Command{
 		newCreateCommand(s), newApplyCommand(s), newUpdateCommand(s), newListCommand(s), newDescribeCommand(s), newDeleteCommand(s),
 		newInvokeCommand(s), newBuildCommand(s), newRollbackCommand(s), newTrafficCommand(s),
-		newLogsCommand(s), newEventsCommand(s),
+		newLogsCommand(s), newEventsCommand(s), newWhyCommand(s),
 	} {
 		s.addFlags(verb)
 		root.AddCommand(verb)

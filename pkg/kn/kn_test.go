@@ -27,6 +27,9 @@ import (
 	"testing"
 	"time"
 
+	tektonfake "github.com/tektoncd/pipeline/pkg/client/clientset/versioned/fake"
+	eventingfake "knative.dev/eventing/pkg/client/clientset/versioned/fake"
+
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -63,7 +66,7 @@ func newCluster(objects ...runtime.Object) *cluster {
 	var lambda, kube, serving, others []runtime.Object
 	for _, object := range objects {
 		switch object.(type) {
-		case *v1alpha1.LambdaFunction:
+		case *v1alpha1.LambdaFunction, *v1alpha1.LambdaAgent:
 			lambda = append(lambda, object)
 		case *servingv1.Service, *servingv1.Revision:
 			serving = append(serving, object)
@@ -82,7 +85,7 @@ func newCluster(objects ...runtime.Object) *cluster {
 	c.session = newSession(nil)
 	c.session.now = func() time.Time { return now }
 	c.session.connect = func() (*clients, error) {
-		return &clients{lambda: c.lambda, kube: c.kube, serving: c.serving, dynamic: c.dynamic, forward: c.forward}, nil
+		return &clients{lambda: c.lambda, kube: c.kube, serving: c.serving, tekton: tektonfake.NewSimpleClientset(), eventing: eventingfake.NewSimpleClientset(), dynamic: c.dynamic, forward: c.forward}, nil
 	}
 	c.session.namespace = func() (string, error) {
 		if *c.session.flags.Namespace != "" {

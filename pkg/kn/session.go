@@ -23,6 +23,11 @@ import (
 	"sync"
 	"time"
 
+	tektonclientset "github.com/tektoncd/pipeline/pkg/client/clientset/versioned"
+	eventingclientset "knative.dev/eventing/pkg/client/clientset/versioned"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/diagnosis"
+
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/dynamic"
@@ -51,6 +56,9 @@ type clients struct {
 	lambda  lambdaclientset.Interface
 	kube    kubernetes.Interface
 	serving servingclientset.Interface
+	// tekton and eventing are for what tells why something is not ready.
+	tekton   tektonclientset.Interface
+	eventing eventingclientset.Interface
 	// dynamic is for the kinds of Tekton and Eventing, which a cluster may be without.
 	dynamic dynamic.Interface
 	// forward makes a port of a pod reachable through the API server, at address until stop.
@@ -91,6 +99,12 @@ func newClients(flags *genericclioptions.ConfigFlags, warnings io.Writer) (*clie
 	if c.serving, err = servingclientset.NewForConfig(cfg); err != nil {
 		return nil, fmt.Errorf("failed to make the client of Knative Serving: %w", err)
 	}
+	if c.tekton, err = tektonclientset.NewForConfig(cfg); err != nil {
+		return nil, fmt.Errorf("failed to make the client of Tekton: %w", err)
+	}
+	if c.eventing, err = eventingclientset.NewForConfig(cfg); err != nil {
+		return nil, fmt.Errorf("failed to make the client of Knative Eventing: %w", err)
+	}
 	if c.dynamic, err = dynamic.NewForConfig(cfg); err != nil {
 		return nil, fmt.Errorf("failed to make the client of other kinds: %w", err)
 	}
@@ -111,6 +125,11 @@ func (s *session) open() (c *clients, namespace string, err error) {
 
 func (c *clients) functions(namespace string) lambdaclient.LambdaFunctionInterface {
 	return c.lambda.LambdaV1alpha1().LambdaFunctions(namespace)
+}
+
+// diagnosis returns what a diagnosis reads with.
+func (c *clients) diagnosis() diagnosis.Clients {
+	return diagnosis.Clients{Lambda: c.lambda, Kube: c.kube, Serving: c.serving, Tekton: c.tekton, Eventing: c.eventing}
 }
 
 // addFlags gives a verb, and those below it, the flags that say which cluster and namespace are meant.

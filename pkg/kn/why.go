@@ -21,6 +21,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 	apierrs "k8s.io/apimachinery/pkg/api/errors"
@@ -39,8 +41,7 @@ const whyExample = `
   # The same for a program
   kn lambda why orders --output json`
 
-// newWhyCommand returns the verb "why". connect yields the clients and the namespace once the flags are parsed.
-func newWhyCommand(connect func() (diagnosis.Clients, string, error)) *cobra.Command {
+func newWhyCommand(s *session) *cobra.Command {
 	var agent bool
 	var output string
 	cmd := &cobra.Command{
@@ -52,16 +53,18 @@ a container, an event, a Broker. Where it is ready, tell what is still wrong.
 It reads what you may read, and says what it could not look at. It changes nothing.`,
 		Example: whyExample[1:],
 		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: s.completeFunction,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			write, ok := printers[output]
+			write, ok := findingPrinters[output]
 			if !ok {
-				return fmt.Errorf("--output %q: text, json or yaml", output)
+				return usagef("--output %q: text, json or yaml", output)
 			}
-			clients, namespace, err := connect()
+			c, namespace, err := s.open()
 			if err != nil {
 				return err
 			}
-			finding, err := explain(cmd.Context(), clients, namespace, args[0], agent)
+			finding, err := diagnose(cmd.Context(), c.diagnosis(), namespace, args[0], agent)
 			if err != nil {
 				return err
 			}
@@ -70,12 +73,13 @@ It reads what you may read, and says what it could not look at. It changes nothi
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&agent, "agent", false, "Tell of the LambdaAgent, also where a LambdaFunction has the name.")
-	flags.StringVarP(&output, "output", "o", "text", "Form of what is told: text, json or yaml.")
+	flags.StringVarP(&output, "output", "o", "text", "Output format. One of: text, json, yaml.")
+	complete(cmd, "output", oneOf(slices.Sorted(maps.Keys(findingPrinters))...))
 	return cmd
 }
 
-// explain tells of the function of the name, or of the agent where there is no such function.
-func explain(ctx context.Context, clients diagnosis.Clients, namespace, name string, agent bool) (*diagnosis.Finding, error) {
+// diagnose tells of the function of the name, or of the agent where there is no such function.
+func diagnose(ctx context.Context, clients diagnosis.Clients, namespace, name string, agent bool) (*diagnosis.Finding, error) {
 	if !agent {
 		finding, err := diagnosis.Explain(ctx, clients, namespace, name)
 		if !apierrs.IsNotFound(err) {
@@ -84,13 +88,13 @@ func explain(ctx context.Context, clients diagnosis.Clients, namespace, name str
 	}
 	finding, err := diagnosis.ExplainAgent(ctx, clients, namespace, name)
 	if apierrs.IsNotFound(err) && !agent {
-		return nil, fmt.Errorf("there is neither a LambdaFunction nor a LambdaAgent %q in namespace %q: see kubectl -n %s get lambdafunctions,lambdaagents",
-			name, namespace, namespace)
+		return nil, failf(fmt.Sprintf("kubectl -n %s get lambdafunctions,lambdaagents", namespace),
+			"there is neither a LambdaFunction nor a LambdaAgent %q in namespace %q", name, namespace)
 	}
 	return finding, err
 }
 
-var printers = map[string]func(*diagnosis.Finding, io.Writer) error{
+var findingPrinters = map[string]func(*diagnosis.Finding, io.Writer) error{
 	"text": (*diagnosis.Finding).Print,
 	"json": func(f *diagnosis.Finding, w io.Writer) error {
 		encoder := json.NewEncoder(w)
