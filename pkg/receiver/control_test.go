@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -307,7 +308,7 @@ func TestAgentsUnknown(t *testing.T) {
 	w.access = accesstest.NewCluster(sender + " create shop/hello")
 	w.server.access = w.access.Reviewer(0)
 	w.client.PrependReactor("list", "lambdaagents", func(clientgotesting.Action) (bool, runtime.Object, error) {
-		return true, nil, errors.New("no connection")
+		return true, nil, syscall.ECONNREFUSED
 	})
 	if a := w.do(binary(sender, events.FunctionDeploy, helloData)); a.status != http.StatusServiceUnavailable || w.function() != nil {
 		t.Errorf("answer: %d %s", a.status, a.body)

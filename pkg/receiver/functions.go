@@ -116,7 +116,7 @@ func (s *Server) apply(ctx context.Context, user *access.User, o *order) (duplic
 	_, err = s.target(o).Patch(ctx, o.name, types.ApplyPatchType, text, metav1.PatchOptions{
 		FieldManager: fieldManager, Force: ptr.To(true), FieldValidation: metav1.FieldValidationStrict,
 	})
-	return false, err
+	return false, written(err)
 }
 
 // create makes the function. It fails where somebody else has made it meanwhile, which an apply would not tell.
@@ -136,7 +136,7 @@ func (s *Server) create(ctx context.Context, user *access.User, o *order) (dupli
 	}
 	desired := o.object(ctx, grave.done().with(o.id), true)
 	_, err = s.target(o).Create(ctx, desired, metav1.CreateOptions{FieldManager: fieldManager, FieldValidation: metav1.FieldValidationStrict})
-	return false, err
+	return false, written(err)
 }
 
 // takeOver has the fields of a function that create has made belong to apply, so that those which a later command does not
@@ -191,5 +191,5 @@ func (s *Server) annotate(ctx context.Context, o *order, current *unstructured.U
 		return fmt.Errorf("failed to encode the annotations: %w", err)
 	}
 	_, err = s.target(o).Patch(ctx, o.name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: commandFieldManager})
-	return err
+	return written(err)
 }

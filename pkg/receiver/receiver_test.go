@@ -29,6 +29,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,6 +70,9 @@ type world struct {
 	mu sync.Mutex
 	// fails are what the next writes fail with; a write that is done nevertheless is lost on its way back.
 	fails []failing
+	// unread are what reads fail with once something was written.
+	unread []error
+	wrote  bool
 }
 
 type failing struct {
@@ -134,9 +138,15 @@ func (w *world) applied(action clientgotesting.Action) (bool, runtime.Object, er
 func (w *world) fail(action clientgotesting.Action) (bool, runtime.Object, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if action.GetVerb() == "get" && w.wrote && len(w.unread) > 0 {
+		next := w.unread[0]
+		w.unread = w.unread[1:]
+		return true, nil, next
+	}
 	if action.GetVerb() == "get" || len(w.fails) == 0 {
 		return false, nil, nil
 	}
+	w.wrote = true
 	next := w.fails[0]
 	w.fails = w.fails[1:]
 	if create, ok := action.(clientgotesting.CreateAction); ok && next.done {
@@ -324,11 +334,42 @@ func TestTriesAgain(t *testing.T) {
 	}
 }
 
+// Nobody is told that a command failed which may have been done: its patience is at its end long before the API server tells.
+func TestWaitsInDoubt(t *testing.T) {
+	for name, err := range map[string]error{"no connection": io.ErrUnexpectedEOF, "slow": apierrs.NewTimeoutError("slow", 1)} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.settings.Timeout = time.Nanosecond
+			w.fails = []failing{{err: err, done: true}}
+			for range 5 {
+				w.unread = append(w.unread, apierrs.NewServiceUnavailable("starting"))
+			}
+			a := w.do(binary(admin, events.FunctionDeploy, helloData))
+			if a.status != http.StatusAccepted || a.header.Get(duplicateHeader) != "" || len(w.unread) > 0 || len(w.writes()) != 1 {
+				t.Errorf("answer: %d %v %s after %v", a.status, a.header, a.body, w.writes())
+			}
+		})
+	}
+}
+
+// Who gives a command and goes away is not waited for.
+func TestDoubtEndsWithTheRequest(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	_, err := persist(ctx, time.Hour, func(context.Context) (bool, error) {
+		cancel()
+		return false, written(io.ErrUnexpectedEOF)
+	})
+	if _, ok := errors.AsType[*unavailable](err); !ok {
+		t.Errorf("persist() = %v, want it unavailable", err)
+	}
+}
+
 func TestGivesUp(t *testing.T) {
 	w := newWorld(t)
 	w.settings.Timeout = 50 * time.Millisecond
 	for range 100 {
-		w.fails = append(w.fails, failing{err: errors.New("no connection to 10.0.0.1")})
+		w.fails = append(w.fails, failing{err: fmt.Errorf("dial tcp 10.0.0.1: %w", syscall.ECONNREFUSED)})
 	}
 	a := w.do(binary(admin, events.FunctionDeploy, helloData))
 	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.Error != codeUnavailable || strings.Contains(a.body, "10.0.0.1") {
@@ -398,7 +439,7 @@ func TestInterruptedDelete(t *testing.T) {
 	w := newWorld(t, hello())
 	w.settings.Timeout = 10 * time.Millisecond
 	for range 20 {
-		w.fails = append(w.fails, failing{err: errors.New("no connection")})
+		w.fails = append(w.fails, failing{err: syscall.ECONNREFUSED})
 	}
 	del := binary(admin, events.ServiceDelete, `{"name":"hello","namespace":"shop"}`)
 	if a := w.do(del); a.status != http.StatusServiceUnavailable {
@@ -678,7 +719,7 @@ func TestBatch(t *testing.T) {
 	}
 	w.settings.Timeout = 20 * time.Millisecond
 	for range 20 {
-		w.fails = append(w.fails, failing{err: errors.New("no connection")})
+		w.fails = append(w.fails, failing{err: syscall.ECONNREFUSED})
 	}
 	if status, _ = send("[" + event("4", `{"spec":1}`) + "," + event("5", helloData) + "]"); status != http.StatusServiceUnavailable {
 		t.Errorf("one to be sent again: %d", status)

@@ -61,5 +61,5 @@ func (s *Server) remove(ctx context.Context, user *access.User, o *order) (dupli
 	if apierrs.IsNotFound(err) || apierrs.IsConflict(err) {
 		return duplicate, nil // gone, or another by now
 	}
-	return duplicate, err
+	return duplicate, written(err)
 }

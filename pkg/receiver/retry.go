@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,12 +39,30 @@ var pauses = wait.Backoff{Duration: 20 * time.Millisecond, Factor: 2, Jitter: .5
 // errLater is for what will be otherwise by itself.
 var errLater = errors.New("not yet")
 
-// persist tries a command until it is done or refused, or until ctx ends. A try that failed may yet have been done, where
-// the answer of the API server was lost: each begins by looking whether the command is in the journal.
-func persist(ctx context.Context, try func(context.Context) (duplicate bool, err error)) (duplicate bool, err error) {
+// inDoubt is for a write that may have been done or not: its answer was lost.
+type inDoubt struct{ cause error }
+
+func (d *inDoubt) Error() string { return d.cause.Error() }
+func (d *inDoubt) Unwrap() error { return d.cause }
+
+// written says of the error of a write whether it leaves a doubt.
+func written(err error) error {
+	var status apierrs.APIStatus
+	if err == nil || errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &status) && !apierrs.IsTimeout(err) {
+		return err
+	}
+	return &inDoubt{err}
+}
+
+// persist tries a command until it is done or refused, or until patience is at its end. A try that failed may yet have been
+// done, where the answer of the API server was lost: each begins by looking whether the command is in the journal. While that
+// is in doubt persist goes on until ctx ends, for no sender may be told that what was done was not.
+func persist(ctx context.Context, patience time.Duration, try func(context.Context) (duplicate bool, err error)) (duplicate bool, err error) {
+	trying, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	pause := pauses
 	for tries := 1; ; tries++ {
-		known, err := try(ctx)
+		known, err := try(trying)
 		if err == nil {
 			// What a try before has done is not done twice.
 			return known && tries == 1, nil
@@ -51,8 +70,11 @@ func persist(ctx context.Context, try func(context.Context) (duplicate bool, err
 		if !transient(err) {
 			return false, terminal(err)
 		}
+		if _, ok := errors.AsType[*inDoubt](err); ok {
+			trying = ctx
+		}
 		select {
-		case <-ctx.Done():
+		case <-trying.Done():
 			return false, &unavailable{err}
 		case <-time.After(pause.Step()):
 		}

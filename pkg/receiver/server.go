@@ -232,9 +232,7 @@ func (s *Server) obey(ctx context.Context, user *access.User, e *event.Event) (d
 	}
 	ctx, span := observability.StartSpan(ctx, "command", trace.WithAttributes(attributes...))
 	defer span.End()
-	trying, cancel := context.WithTimeout(ctx, settings.Timeout)
-	defer cancel()
-	duplicate, err = persist(trying, do)
+	duplicate, err = persist(ctx, settings.Timeout, do)
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
 	}

@@ -140,7 +140,7 @@ func (b *bench) judgeRedrives(ctx context.Context, r *report, s *sink, fn *v1alp
 		kill bool
 	}{{"redrive, the sink killed half-way", true}, {"the same redrive again", false}} {
 		start := time.Now()
-		done, err := s.redrive(ctx, fn.Name, round.kill)
+		done, err := s.redrive(ctx, map[string]string{"function": fn.Name, "reason": "HandlerError"}, "", round.kill)
 		if err != nil {
 			return err
 		}
@@ -246,10 +246,10 @@ type redriven struct {
 	Matched, Delivered, Undelivered, Gone int
 }
 
-// redrive sends all letters of the function again that it failed on, as fast as may be, and waits for the end. The sink may
-// be killed once half of them are delivered.
-func (s *sink) redrive(ctx context.Context, function string, kill bool) (*redriven, error) {
-	order, err := json.Marshal(map[string]any{"filter": map[string]string{"function": function, "reason": "HandlerError"}, "rate": 1000})
+// redrive sends letters again as fast as may be, to the destination or, where that is empty, to their own, and waits for the end.
+// The sink may be killed once half of them are delivered.
+func (s *sink) redrive(ctx context.Context, filter map[string]string, destination string, kill bool) (*redriven, error) {
+	order, err := json.Marshal(map[string]any{"filter": filter, "rate": 1000, "destination": destination})
 	if err != nil {
 		return nil, fmt.Errorf("failed to write a redrive: %w", err)
 	}

@@ -144,8 +144,16 @@ func (b *bench) changeInSilence(ctx context.Context, undo *cleanup) error {
 			return err
 		}
 	}
-	if err := b.awaitTold(ctx, b.many-(b.many+3)/4); err != nil {
+	left := b.many - (b.many+3)/4
+	if err := b.awaitTold(ctx, left); err != nil {
 		return err
+	}
+	// The garbage collector deletes a function's Service after it.
+	err = test.Await(ctx, b.clients.Serving.ServingV1().Services(b.namespace), metav1.ListOptions{}, func(services []*servingv1.Service) (bool, error) {
+		return len(slices.DeleteFunc(services, func(s *servingv1.Service) bool { return !strings.HasPrefix(s.Name, toldPrefix) })) == left, nil
+	})
+	if err != nil {
+		return fmt.Errorf("failed to await %d Services: %w", left, err)
 	}
 	select {
 	case <-ctx.Done():
