@@ -34,6 +34,9 @@ fi
 use_cluster
 # What functions come from and are pushed to in the tests.
 build_test_servers
+# The command line that is tried.
+export KN_LAMBDA="${CACHE}/bin/kn-lambda"
+go build -ldflags '-s -w' -o "${KN_LAMBDA}" ./cmd/kn-lambda
 # One run at a time has a cluster: what is there was left by one that was killed.
 kubectl delete namespace --selector app.kubernetes.io/part-of=knative-lambda-e2e --ignore-not-found --wait=false
 exec ./hack/gotest.sh . testname -tags=e2e -count=1 -timeout=60m ./test/e2e/... "$@"

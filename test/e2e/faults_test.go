@@ -136,6 +136,7 @@ func (s *scenario) wantFault(f fault) {
 	if !f.shown(ready) {
 		s.Errorf("%s: Ready = %s %q, want %s with %q", fn.Name, ready.GetReason(), ready.GetMessage(), f.reason, f.message)
 	}
+	s.wantWhy(fn, f)
 	if strings.Contains(ready.GetMessage(), password) {
 		s.Errorf("%s: message of Ready = %q, which tells a password", fn.Name, ready.GetMessage())
 	}

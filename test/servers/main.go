@@ -20,6 +20,7 @@ limitations under the License.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -40,7 +41,6 @@ const (
 	otlpGRPCAddress = "0.0.0.0:4317"
 	otlpHTTPAddress = "0.0.0.0:4318"
 	modelAddress    = ":11434"
-	agentAddress    = ":8080"
 	adminAddress    = ":8081"
 )
 
@@ -96,7 +96,7 @@ func serve(kind string, s *settings) error {
 		start(func() error { return plain(modelAddress, m.handler()) })
 		start(func() error { return plain(adminAddress, m.admin()) })
 	case "agent":
-		start(func() error { return plain(agentAddress, newAgent().handler()) })
+		start(func() error { return plain(":"+cmp.Or(os.Getenv("PORT"), "8080"), newAgent().handler()) })
 	default:
 		return fmt.Errorf("there is no server %q: name git, s3, gcs, registry, otlp, model or agent", kind)
 	}
