@@ -112,6 +112,7 @@ func newRoot(s *session) *cobra.Command {
 	// What is completed to files is what takes files: a shell that offers them elsewhere misleads.
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(newRunCommand(), newVersionCommand())
+	root.AddCommand(newInitCommand())
 	for _, verb := range []*cobra.Command{
 		newCreateCommand(s), newApplyCommand(s), newUpdateCommand(s), newListCommand(s), newDescribeCommand(s), newDeleteCommand(s),
 		newInvokeCommand(s), newBuildCommand(s), newRollbackCommand(s), newTrafficCommand(s),
