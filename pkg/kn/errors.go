@@ -35,6 +35,8 @@ const (
 	ExitUsage = 2
 	// ExitNotReady : the function did not become ready, or not in time.
 	ExitNotReady = 3
+	// ExitLost : what was asked for is done, but for what cannot be had here.
+	ExitLost = 4
 	// ExitInterrupted : somebody pressed Ctrl-C.
 	ExitInterrupted = 130
 )

@@ -26,8 +26,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
-// Main runs the command with the arguments, and returns its exit code: ExitOK, ExitFailure, ExitUsage, ExitNotReady or
-// ExitInterrupted. Errors are written to the streams' ErrOut.
+// Main runs the command with the arguments, and returns its exit code: ExitOK, ExitFailure, ExitUsage, ExitNotReady, ExitLost
+// or ExitInterrupted. Errors are written to the streams' ErrOut.
 func Main(ctx context.Context, streams genericiooptions.IOStreams, args []string) int {
 	return execute(ctx, newSession(streams.ErrOut), streams, args)
 }
@@ -87,6 +87,7 @@ Exit codes:
   1    it failed
   2    the flags or the arguments are wrong
   3    the function did not become ready, or not in time
+  4    something of what was imported is left out, or has no effect
   130  interrupted`
 
 const rootExample = `
@@ -113,6 +114,7 @@ func newRoot(s *session) *cobra.Command {
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(newRunCommand(), newVersionCommand())
 	root.AddCommand(newInitCommand())
+	root.AddCommand(newImportCommand())
 	for _, verb := range []*cobra.Command{
 		newCreateCommand(s), newApplyCommand(s), newUpdateCommand(s), newListCommand(s), newDescribeCommand(s), newDeleteCommand(s),
 		newInvokeCommand(s), newBuildCommand(s), newRollbackCommand(s), newTrafficCommand(s),

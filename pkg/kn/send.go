@@ -24,6 +24,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/util/csaupgrade"
@@ -74,9 +75,9 @@ func apply(ctx context.Context, c *clients, fn *v1alpha1.LambdaFunction, dryRun 
 	})
 }
 
-// configuration is what an apply sends: a function without what only the cluster says.
-func configuration(fn *v1alpha1.LambdaFunction) ([]byte, error) {
-	text, err := json.Marshal(fn)
+// configuration is what an apply sends: a function or an agent without what only the cluster says.
+func configuration(of runtime.Object) ([]byte, error) {
+	text, err := json.Marshal(of)
 	if err != nil {
 		return nil, fmt.Errorf("failed to encode the function: %w", err)
 	}
@@ -96,9 +97,9 @@ func configuration(fn *v1alpha1.LambdaFunction) ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// printYAML writes what a dry run has made.
-func printYAML(fn *v1alpha1.LambdaFunction, out io.Writer) error {
-	text, err := configuration(fn)
+// printYAML writes a function or an agent that no cluster has seen.
+func printYAML(object runtime.Object, out io.Writer) error {
+	text, err := configuration(object)
 	if err != nil {
 		return err
 	}

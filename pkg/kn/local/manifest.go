@@ -13,16 +13,19 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-
+// Package kn is the command line "kn lambda".
 package local
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -63,45 +66,49 @@ func parseManifest(document []byte, strict bool) (*v1alpha1.LambdaFunction, erro
 	if err := yaml.Unmarshal(document, &fields); err != nil {
 		return nil, err
 	}
-	return fn, unknownField("spec", fields.Spec, reflect.TypeFor[v1alpha1.LambdaFunctionSpec]())
+	if unknown := UnknownFields("spec", fields.Spec, reflect.TypeFor[v1alpha1.LambdaFunctionSpec]()); len(unknown) > 0 {
+		return fn, fmt.Errorf("%s: there is no such field", unknown[0])
+	}
+	return fn, nil
 }
 
-// unknownField is an error for a field that the type has not. The types read older forms of their values by themselves, which
-// is why a strict decoder would see nothing: it stops at them.
-func unknownField(path string, value any, t reflect.Type) error {
+// UnknownFields returns the paths of the fields of a decoded YAML or JSON value that a type has not, in their order. The types
+// read older forms of their values by themselves, which is why a strict decoder would see nothing: it stops at them.
+func UnknownFields(path string, value any, t reflect.Type) []string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
+	if t == reflect.TypeFor[runtime.RawExtension]() {
+		return nil // whatever it is
+	}
+	var unknown []string
 	switch value := value.(type) {
 	case []any:
 		if t.Kind() != reflect.Slice {
 			return nil
 		}
 		for i, item := range value {
-			if err := unknownField(fmt.Sprintf("%s[%d]", path, i), item, t.Elem()); err != nil {
-				return err
-			}
+			unknown = append(unknown, UnknownFields(fmt.Sprintf("%s[%d]", path, i), item, t.Elem())...)
 		}
 	case map[string]any:
-		for name, field := range value {
-			var of reflect.Type
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			of, at := t, strings.TrimPrefix(path+"."+name, ".")
 			switch t.Kind() {
 			case reflect.Struct:
 				var ok bool
 				if of, ok = fieldType(t, name); !ok {
-					return fmt.Errorf("%s.%s: there is no such field", path, name)
+					unknown = append(unknown, at)
+					continue
 				}
 			case reflect.Map:
 				of = t.Elem()
 			default:
 				continue // an older form
 			}
-			if err := unknownField(path+"."+name, field, of); err != nil {
-				return err
-			}
+			unknown = append(unknown, UnknownFields(at, value[name], of)...)
 		}
 	}
-	return nil
+	return unknown
 }
 
 // fieldType is the type of a struct's field, by its name in JSON.
