@@ -119,6 +119,7 @@ func newRoot(s *session) *cobra.Command {
 		newCreateCommand(s), newApplyCommand(s), newUpdateCommand(s), newListCommand(s), newDescribeCommand(s), newDeleteCommand(s),
 		newInvokeCommand(s), newBuildCommand(s), newRollbackCommand(s), newTrafficCommand(s),
 		newLogsCommand(s), newEventsCommand(s), newWhyCommand(s),
+		newDoctorCommand(s),
 	} {
 		s.addFlags(verb)
 		root.AddCommand(verb)
