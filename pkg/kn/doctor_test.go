@@ -187,8 +187,10 @@ func TestDoctor(t *testing.T) {
 		}, "Broker", stateFailed, "cannot be read", "default-br-config"},
 		"Broker of a class": {func(p *patient) { eventingConfig(p, map[string]string{"broker-class": "Kafka"}) }, "Broker", stateOK, "the class is Kafka", ""},
 		"Broker forbidden":  {func(p *patient) { p.errs["get configmaps"] = forbidden }, "Broker", stateWarning, "it cannot be seen", ""},
-		"RabbitMQ": {func(p *patient) { rabbitMQ(p); p.objects["rabbitmq"] = rabbitMQCluster("rabbitmq") }, "Broker", stateOK,
-			"RabbitMQBroker, with RabbitmqCluster rabbitmq in namespace rabbitmq-system", ""},
+		"RabbitMQ": {
+			func(p *patient) { rabbitMQ(p); p.objects["rabbitmq"] = rabbitMQCluster("rabbitmq") }, "Broker", stateOK,
+			"RabbitMQBroker, with RabbitmqCluster rabbitmq in namespace rabbitmq-system", "",
+		},
 		"RabbitMQ by name": {func(p *patient) {
 			rabbitMQ(p)
 			eventingConfig(p, map[string]string{"broker-class": "RabbitMQBroker", "rabbitmq-cluster": "other"})

@@ -235,8 +235,3 @@ func (i *imported) limitTarget(path string, s *v1alpha1.ScalingSpec) {
 		*target = int32(*c) //nolint:gosec // It is less than one of 32 bits.
 	}
 }
-
-// isKnatives is true for variables that Knative sets itself.
-func isKnatives(variable string) bool {
-	return variable == "PORT" || strings.HasPrefix(variable, "K_")
-}

@@ -178,7 +178,7 @@ func (i *imported) funcVariables(envs []funcEnv, spec *v1alpha1.LambdaFunctionSp
 		path := fmt.Sprintf("run.envs[%d]", n)
 		parts := funcReference.FindStringSubmatch(env.Value)
 		switch {
-		case isKnatives(env.Name):
+		case v1alpha1.IsKnativeVariable(env.Name):
 			i.lost(path, "%s is set by Knative", env.Name)
 		case parts == nil && (env.Name == "" || strings.Contains(env.Value, "{{")):
 			i.lost(path, "%q is not known: it is none of a value with a name, {{ env:NAME }}, {{ secret:NAME }}, {{ secret:NAME:KEY }}, and the same of configMap", env.Value)

@@ -21,6 +21,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -32,9 +33,6 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/local"
 )
-
-// privileges are annotations of the older operator that are refused here.
-var privileges = []string{"lambda.knative.io/receiver-mode", "lambda.knative.io/use-operator-image"}
 
 // readObject makes an object of a manifest, or of each in a list of them.
 func (i *imported) readObject(ctx context.Context, object map[string]any) error {
@@ -114,7 +112,7 @@ func (i *imported) readAgent(ctx context.Context, object map[string]any, text []
 func (i *imported) metadata(m *metav1.ObjectMeta) metav1.ObjectMeta {
 	kept := metav1.ObjectMeta{Name: m.Name, Namespace: m.Namespace, Labels: m.Labels, Annotations: m.Annotations}
 	delete(kept.Annotations, corev1.LastAppliedConfigAnnotation)
-	for _, key := range privileges {
+	for _, key := range v1alpha1.PrivilegeAnnotations {
 		if _, ok := kept.Annotations[key]; ok {
 			i.lost("metadata.annotations["+key+"]", "it gave the function the operator's own rights")
 			delete(kept.Annotations, key)
@@ -178,11 +176,10 @@ func (i *imported) onlySource(s *v1alpha1.SourceSpec) {
 
 // encrypt has a repository outside of the cluster be read over https.
 func (i *imported) encrypt(git *v1alpha1.GitSource) {
-	rest, plain := strings.CutPrefix(git.URL, "http://")
-	host, _, _ := strings.Cut(rest, "/")
-	host, _, _ = strings.Cut(host, ":")
-	if plain && !strings.HasSuffix(host, ".svc") && !strings.HasSuffix(host, ".svc.cluster.local") {
-		git.URL = "https://" + rest
+	// What is no URL is left for validation.
+	if u, err := url.Parse(git.URL); err == nil && u.Scheme == "http" && !v1alpha1.InCluster(u.Hostname()) {
+		u.Scheme = "https"
+		git.URL = u.String()
 		i.changed("spec.source.git.url", "%s, because passwords and code in the clear are for Services of the cluster", git.URL)
 	}
 }
@@ -191,7 +188,7 @@ func (i *imported) encrypt(git *v1alpha1.GitSource) {
 func (i *imported) withoutKnatives(env []corev1.EnvVar) []corev1.EnvVar {
 	kept := slices.Clone(env)[:0]
 	for n, variable := range env {
-		if isKnatives(variable.Name) {
+		if v1alpha1.IsKnativeVariable(variable.Name) {
 			i.lost(fmt.Sprintf("spec.env[%d]", n), "%s is set by Knative; the port of an image is in image.port", variable.Name)
 			continue
 		}

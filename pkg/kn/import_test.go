@@ -17,8 +17,10 @@ limitations under the License.
 package kn
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,6 +28,7 @@ import (
 	"knative.dev/pkg/apis"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/local"
 )
 
 const (
@@ -57,7 +60,8 @@ func TestImport(t *testing.T) {
 	}{
 		"least of a func.yaml": {
 			funcGit + "deploy: {options: {scale: {target: 7}, resources: {limits: {cpu: 1, memory: 1Gi}}}}", ExitOK,
-			[]string{"language: go", "type: git", "targetConcurrency: 7", "maxReplicas: 0", "enabled: false"}, nil,
+			[]string{"language: go", "type: git", "targetConcurrency: 7", "maxReplicas: 0", "enabled: false"},
+			nil,
 		},
 		"silence that means something else": {
 			funcGit, ExitOK, nil,
@@ -80,7 +84,8 @@ func TestImport(t *testing.T) {
 		},
 		"image of another language": {
 			"specVersion: 0.36.0\nname: orders\nruntime: rust\nbuild: {git: {url: 'https://github.com/acme/shop'}}\ndeploy: {image: 'ghcr.io/acme/orders@sha256:" + strings.Repeat("0", 64) + "'}", ExitLost,
-			[]string{"type: image"}, []string{"deploy.image: changed", `build.git: left out: functions of runtime "rust" are not built here`},
+			[]string{"type: image"},
+			[]string{"deploy.image: changed", `build.git: left out: functions of runtime "rust" are not built here`},
 		},
 		"class in Python": {strings.Replace(funcGit, "runtime: go", "runtime: python", 1), ExitOK, []string{"handler: function.func.new"}, []string{"scale.target: changed"}},
 
@@ -100,13 +105,14 @@ func TestImport(t *testing.T) {
 			[]string{"spec.scaling.containerConcurrency: changed", "spec.eventing: changed"},
 		},
 		"other forms":        {strings.Replace(legacyInline, "10}", "'10'}", 1) + "  runtime: {language: py}", ExitOK, []string{"containerConcurrency: 10"}, []string{"spec.scaling.containerConcurrency: changed: 10, the form"}},
-		"no such field":      {legacyInline + "  runtime: {language: go, verison: 1}\n  kaniko: {image: a}", ExitLost, nil, []string{"spec.kaniko: left out: there is no such field", "spec.runtime.verison: left out"}},
+		"no such field":      {legacyInline + "  runtime: {language: go, speed: 1}\n  kaniko: {image: a}", ExitLost, nil, []string{"spec.kaniko: left out: there is no such field", "spec.runtime.speed: left out"}},
 		"version not there":  {legacyInline + "  runtime: {language: python, version: '3.9'}", ExitLost, nil, []string{"spec.runtime.version: left out: 3.9 is not on offer", "3.13 is taken, of"}},
 		"handler as written": {legacyInline + "  runtime: {language: python3, handler: index.handler}", ExitOK, nil, []string{"spec.runtime.handler: changed: main.handler"}},
 		"handler of Node.js": {legacyInline + "  runtime: {language: node, handler: index.handler}", ExitOK, []string{"handler: index.handler"}, nil},
 		"two sources": {
 			legacyHead + "  source: {type: inline, inline: {code: a}, git: {url: 'https://github.com/acme/a'}}\n  runtime: {language: go}", ExitLost,
-			[]string{"code: a"}, []string{"spec.source.git: left out: type is inline"},
+			[]string{"code: a"},
+			[]string{"spec.source.git: left out: type is inline"},
 		},
 		"image without registry": {strings.Replace(legacyImage, "ghcr.io/acme/hello", "nginx", 1), ExitOK, []string{"repository: docker.io/library/nginx"}, []string{"spec.source.image.repository: changed: docker.io/library/nginx, because"}},
 		"image with a runtime":   {legacyImage + "  runtime: {language: cobol}\n  build: {registry: ghcr.io/acme}", ExitOK, nil, []string{"spec.runtime: changed: it is not there", "spec.build: changed: it is not there"}},
@@ -116,17 +122,20 @@ func TestImport(t *testing.T) {
 		"target out of reach":    {strings.Replace(legacyImage, "10}", "10, targetConcurrency: 20}", 1), ExitOK, []string{"targetConcurrency: 10"}, []string{"spec.scaling.targetConcurrency: changed: 10,"}},
 		"privilege": {
 			strings.Replace(legacyImage, "{name: hello}", "{name: hello, uid: x, annotations: {lambda.knative.io/receiver-mode: 'true', kubectl.kubernetes.io/last-applied-configuration: a, mine: b}}", 1), ExitLost,
-			[]string{"mine: b"}, []string{"metadata.annotations[lambda.knative.io/receiver-mode]: left out: it gave the function the operator's own rights"},
+			[]string{"mine: b"},
+			[]string{"metadata.annotations[lambda.knative.io/receiver-mode]: left out: it gave the function the operator's own rights"},
 		},
 		"without effect": {strings.Replace(legacyImage, "enabled: false", "eventSource: a", 1), ExitLost, []string{"eventSource: a"}, []string{"spec.eventing.eventSource: warning: stored and has no effect"}},
 		"agent": {
 			"apiVersion: lambda.knative.io/v1alpha1\nkind: LambdaAgent\nmetadata: {name: chat}\nspec: {image: {repository: acme/chat, port: '80'}, ai: {provider: none}, memory: {any: thing}}", ExitOK,
-			[]string{"kind: LambdaAgent", "any: thing", "port: 80"}, []string{"spec.image.port: changed: 80", "spec.image.repository: changed: docker.io/acme/chat"},
+			[]string{"kind: LambdaAgent", "any: thing", "port: 80"},
+			[]string{"spec.image.port: changed: 80", "spec.image.repository: changed: docker.io/acme/chat"},
 		},
 		"others among them": {"kind: Secret\n---\n---\n" + legacyImage, ExitLost, []string{"kind: LambdaFunction"}, []string{`kind: left out: "Secret" is no function and no agent`}},
 		"list": {
 			"apiVersion: v1\nkind: List\nitems:\n- " + strings.ReplaceAll(legacyImage, "\n", "\n  ") + "\n- " + strings.ReplaceAll(strings.Replace(legacyImage, "name: hello", "name: second", 1), "\n", "\n  "), ExitOK,
-			[]string{"name: hello", "---\n", "name: second"}, nil,
+			[]string{"name: hello", "---\n", "name: second"},
+			nil,
 		},
 		"list of nothing": {"kind: List\nitems: [a]", ExitFailure, nil, []string{"there is neither a func.yaml nor a LambdaFunction"}},
 
@@ -200,6 +209,40 @@ func TestImportLegacy(t *testing.T) {
 				t.Fatal("importFile() =", err)
 			}
 			checkImported(t, result)
+		})
+	}
+}
+
+// TestImportRuns has the code of functions of func be found by the handler that is written for it.
+func TestImportRuns(t *testing.T) {
+	for runtime, tc := range map[string]struct{ program, file, want, code string }{
+		"python": {"python3", "function/func.py", "python", "class Function:\n    async def handle(self, scope, receive, send):\n" +
+			"        await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n" +
+			"        await send({'type': 'http.response.body', 'body': b'python'})\n\ndef new():\n    return Function()\n"},
+		"node": {"node", "index.js", "POST Ada", "exports.handle = async (context, body) => context.method + ' ' + body.name;\n"},
+		"go":   {"go", "handle.go", "POST", "package function\n\nimport \"net/http\"\n\nfunc Handle(w http.ResponseWriter, r *http.Request) { w.Write([]byte(r.Method)) }\n"},
+	} {
+		t.Run(runtime, func(t *testing.T) {
+			t.Parallel()
+			if _, err := exec.LookPath(tc.program); err != nil {
+				t.Skipf("it needs %s: %v", tc.program, err)
+			}
+			dir := t.TempDir()
+			write := func(name, text string) string {
+				file := filepath.Join(dir, filepath.FromSlash(name))
+				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o750), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+				return file
+			}
+			write(tc.file, tc.code)
+			if runtime == "go" {
+				write("go.mod", "module function\n\ngo 1.24\n")
+			}
+			result := newCluster().run(t.Context(), "import", write("func.yaml", strings.Replace(funcGit, "runtime: go", "runtime: "+runtime, 1)))
+			if got := callLocal(t, local.Options{Dir: dir, Manifest: write("function.yaml", result.out)}); result.code != ExitOK || got != tc.want {
+				t.Errorf("it answers %q, want %q; %+v", got, tc.want, result)
+			}
 		})
 	}
 }

@@ -55,7 +55,7 @@ func TestInit(t *testing.T) {
 				if said, err := cmd.CombinedOutput(); err != nil {
 					t.Errorf("%v = %v\n%s", with, err, said)
 				}
-				if got := callLocal(t, dir); strings.Join(strings.Fields(got), "") != strings.Join(strings.Fields(want), "") {
+				if got := callLocal(t, local.Options{Dir: dir}); strings.Join(strings.Fields(got), "") != strings.Join(strings.Fields(want), "") {
 					t.Errorf("it answers %q, want %q", got, want)
 				}
 			})
@@ -86,14 +86,15 @@ func checkScaffold(t *testing.T, dir, language string) {
 	}
 }
 
-// callLocal runs the function in a folder, and returns what it answers.
-func callLocal(t *testing.T, dir string) string {
+// callLocal runs a function, and returns what it answers.
+func callLocal(t *testing.T, o local.Options) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	log, out := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := local.Run(ctx, local.Options{Dir: dir, Addr: "127.0.0.1", Output: out})
+		o.Addr, o.Output = "127.0.0.1", out
+		err := local.Run(ctx, o)
 		out.CloseWithError(io.EOF)
 		ended <- err
 	}()

@@ -72,7 +72,7 @@ func parseManifest(document []byte, strict bool) (*v1alpha1.LambdaFunction, erro
 	return fn, nil
 }
 
-// UnknownFields returns the paths of the fields of a decoded YAML or JSON value that a type has not, in their order. The types
+// UnknownFields returns the paths of the fields of a decoded YAML or JSON value that a type has not, sorted. The types
 // read older forms of their values by themselves, which is why a strict decoder would see nothing: it stops at them.
 func UnknownFields(path string, value any, t reflect.Type) []string {
 	for t.Kind() == reflect.Pointer {
@@ -92,27 +92,28 @@ func UnknownFields(path string, value any, t reflect.Type) []string {
 		}
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(value)) {
-			of, at := t, strings.TrimPrefix(path+"."+name, ".")
-			switch t.Kind() {
-			case reflect.Struct:
-				var ok bool
-				if of, ok = fieldType(t, name); !ok {
-					unknown = append(unknown, at)
-					continue
-				}
-			case reflect.Map:
-				of = t.Elem()
-			default:
-				continue // an older form
+			at := strings.TrimPrefix(path+"."+name, ".")
+			switch of, ok := fieldType(t, name); {
+			case ok:
+				unknown = append(unknown, UnknownFields(at, value[name], of)...)
+			case t.Kind() == reflect.Struct:
+				unknown = append(unknown, at)
 			}
-			unknown = append(unknown, UnknownFields(at, value[name], of)...)
 		}
 	}
 	return unknown
 }
 
-// fieldType is the type of a struct's field, by its name in JSON.
+// fieldType is the type of a struct's field, by its name in JSON, or of what a map holds. In an older form of a value, which
+// is another type, there is none.
 func fieldType(t reflect.Type, name string) (reflect.Type, bool) {
+	switch t.Kind() {
+	case reflect.Map:
+		return t.Elem(), true
+	case reflect.Struct:
+	default:
+		return nil, false
+	}
 	for i := range t.NumField() {
 		field := t.Field(i)
 		tag, options, _ := strings.Cut(field.Tag.Get("json"), ",")

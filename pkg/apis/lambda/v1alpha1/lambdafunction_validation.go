@@ -48,8 +48,8 @@ var (
 	versionPattern       = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*(-[a-zA-Z0-9]+)?$`)
 )
 
-// privilegeAnnotations gave privilege in the operator before this one.
-var privilegeAnnotations = []string{
+// PrivilegeAnnotations gave privilege in the operator before this one. Objects that have them are refused.
+var PrivilegeAnnotations = []string{
 	"lambda.knative.io/receiver-mode",
 	"lambda.knative.io/use-operator-image",
 }
@@ -80,7 +80,7 @@ func validateMetadata(meta *metav1.ObjectMeta) (errs *apis.FieldError) {
 			Paths:   []string{"name"},
 		})
 	}
-	for _, key := range privilegeAnnotations {
+	for _, key := range PrivilegeAnnotations {
 		if _, ok := meta.Annotations[key]; ok {
 			err := apis.ErrInvalidKeyName(key, "annotations", "no annotation gives privilege; remove it")
 			errs = errs.Also(err)
@@ -303,13 +303,18 @@ func (b *BuildSpec) validateRegistryType(cfg *config.Build) (errs *apis.FieldErr
 	return errs
 }
 
+// IsKnativeVariable is true for an environment variable that Knative sets itself. Objects that set it are refused.
+func IsKnativeVariable(name string) bool {
+	return name == "PORT" || strings.HasPrefix(name, "K_")
+}
+
 func validateEnv(env []corev1.EnvVar) (errs *apis.FieldError) {
 	seen := make(map[string]struct{}, len(env))
 	for i, e := range env {
 		if msgs := validation.IsEnvVarName(e.Name); len(msgs) > 0 {
 			errs = errs.Also(apis.ErrInvalidValue(e.Name, "name", strings.Join(msgs, "; ")).ViaIndex(i))
 		}
-		if e.Name == "PORT" || strings.HasPrefix(e.Name, "K_") {
+		if IsKnativeVariable(e.Name) {
 			errs = errs.Also(apis.ErrInvalidValue(e.Name, "name", "PORT and K_* are Knative's own: take another name").ViaIndex(i))
 		}
 		if _, dup := seen[e.Name]; dup {

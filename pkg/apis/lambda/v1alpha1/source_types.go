@@ -206,14 +206,14 @@ func endpointURL(endpoint string, insecure bool) string {
 		return endpoint
 	}
 	host, _, _ := strings.Cut(endpoint, ":")
-	if insecure || inCluster(host) {
+	if insecure || InCluster(host) {
 		return "http://" + endpoint
 	}
 	return "https://" + endpoint
 }
 
-// inCluster is true for the name of a Service.
-func inCluster(host string) bool {
+// InCluster is true for the name of a Service of the cluster: *.svc or *.svc.cluster.local.
+func InCluster(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	return strings.HasSuffix(host, ".svc") || strings.HasSuffix(host, ".svc.cluster.local")
 }

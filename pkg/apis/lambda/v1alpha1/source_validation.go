@@ -205,7 +205,7 @@ func checkGitURL(address string, hosts *hostChecker) string {
 	if msg := hosts.check(u.Hostname()); msg != "" {
 		return msg
 	}
-	if u.Scheme == "http" && !inCluster(u.Hostname()) {
+	if u.Scheme == "http" && !InCluster(u.Hostname()) {
 		return "use https: http is for Services of the cluster only (<service>.<namespace>.svc)"
 	}
 	return ""
