@@ -119,6 +119,7 @@ var remediesOf = map[string]Remedy{
 	v1alpha1.ReasonForwardNotAllowed:     {"Add the namespace to spec.permissions.allowedTargetNamespaces of the agent that the message names, or remove the forward.", edit},
 	v1alpha1.ReasonForwardTargetNotFound: {"Make the other agent, with eventing, or remove the forward.", "kubectl get lambdaagents -A"},
 	v1alpha1.ReasonCapabilityDisabled:    {"Allow it in spec.permissions, or remove from spec.eventing what needs it.", edit},
+	v1alpha1.ReasonNotEnforced:           {"Mend what the message names; if it is a right that the operator lacks, apply its ClusterRole again.", operatorLog},
 	v1alpha1.ReasonNoModel:               {"Nothing, or name a model in spec.ai.", edit},
 	v1alpha1.ReasonHealthCheckDisabled:   {"Nothing, or set spec.behavior.healthCheck.enabled to true.", edit},
 	v1alpha1.ReasonHealthCheckPending:    {"Wait; if it does not end, read the operator's log.", operatorLog},
