@@ -34,6 +34,8 @@ import (
 	"strings"
 	"time"
 
+	apierrs "k8s.io/apimachinery/pkg/api/errors"
+
 	"golang.org/x/crypto/ssh"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -99,7 +101,7 @@ func ServerHost(namespace string, kind ServerKind) string {
 	return string(kind) + "." + namespace + ".svc.cluster.local"
 }
 
-// StartServer starts a server, and returns when it serves. It ends with its namespace.
+// StartServer starts a server, also one that was stopped, and returns when it serves. It ends with its namespace.
 func (c *Clients) StartServer(ctx context.Context, namespace string, kind ServerKind, settings *ServerSettings) error {
 	image := os.Getenv(ServersVariable)
 	if image == "" {
@@ -107,14 +109,14 @@ func (c *Clients) StartServer(ctx context.Context, namespace string, kind Server
 	}
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: string(kind), Labels: map[string]string{"app": string(kind)}}
 	_, err := c.Kube.CoreV1().Secrets(namespace).Create(ctx, &corev1.Secret{ObjectMeta: meta, Data: settings.data()}, metav1.CreateOptions{})
-	if err != nil {
+	if err != nil && !apierrs.IsAlreadyExists(err) {
 		return fmt.Errorf("failed to create the settings of server %q: %w", kind, err)
 	}
 	service := &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Selector: meta.Labels}}
 	for _, port := range serverPorts[kind] {
 		service.Spec.Ports = append(service.Spec.Ports, corev1.ServicePort{Name: fmt.Sprint("port-", port), Port: port})
 	}
-	if _, err := c.Kube.CoreV1().Services(namespace).Create(ctx, service, metav1.CreateOptions{}); err != nil {
+	if _, err := c.Kube.CoreV1().Services(namespace).Create(ctx, service, metav1.CreateOptions{}); err != nil && !apierrs.IsAlreadyExists(err) {
 		return fmt.Errorf("failed to create the Service of server %q: %w", kind, err)
 	}
 	pods := c.Kube.CoreV1().Pods(namespace)
@@ -130,6 +132,15 @@ func (c *Clients) StartServer(ctx context.Context, namespace string, kind Server
 		return false, nil
 	})
 	return err
+}
+
+// StopServer takes a server away, and returns when it is gone. What it kept is gone, too; its name stays.
+func (c *Clients) StopServer(ctx context.Context, namespace string, kind ServerKind) error {
+	pods := c.Kube.CoreV1().Pods(namespace)
+	if err := pods.Delete(ctx, string(kind), metav1.DeleteOptions{GracePeriodSeconds: ptr.Int64(0)}); err != nil {
+		return fmt.Errorf("failed to delete the pod of server %q: %w", kind, err)
+	}
+	return Await(ctx, pods, metav1.ListOptions{LabelSelector: "app=" + string(kind)}, func(left []*corev1.Pod) (bool, error) { return len(left) == 0, nil })
 }
 
 func serverPod(meta metav1.ObjectMeta, image string) *corev1.Pod {

@@ -507,7 +507,6 @@ func (c *commands) changes(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-
 // judgeExpired gives a command with a token that was good until a moment ago.
 func (c *commands) judgeExpired(ctx context.Context, r *report) error {
 	// The API server allows a minute for clocks that are late (jwt.DefaultLeeway of go-jose), and remembers for a while, as the

@@ -25,7 +25,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,7 +32,6 @@ import (
 	"knative.dev/pkg/ptr"
 	"sigs.k8s.io/yaml"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/test"
 )
@@ -210,50 +208,6 @@ func TestAgents(t *testing.T) {
 		if la.Name == forwarder.Name {
 			s.awaitHeard(la, records, "com.example.complaint.filed")
 		}
-	}
-}
-
-// TestAgentHealth has an agent say how its model is, and sleep all the while.
-func TestAgentHealth(t *testing.T) {
-	t.Parallel()
-	s := newScenario(t)
-	s.startModel()
-	la := s.sampleAgent("agent-chat.yaml")
-	la.Spec.AI.FallbackModel = "tiny"
-	la.Spec.Behavior.HealthCheck = &v1alpha1.HealthCheckSpec{Interval: &metav1.Duration{Duration: 10 * time.Second}}
-	la.Spec.Scaling.ScaleToZeroGracePeriod = &metav1.Duration{}
-	la = s.awaitAgentReady(s.createAgent(la))
-	s.wait(func(ctx context.Context) error {
-		return test.Await(ctx, clients.Kube.CoreV1().Pods(s.namespace), metav1.ListOptions{LabelSelector: lambda.AgentLabelKey + "=" + la.Name},
-			func(pods []*corev1.Pod) (bool, error) { return len(pods) == 0, nil })
-	})
-	for _, tc := range []struct {
-		state  test.ModelState
-		reason string
-		active string
-	}{
-		{test.ModelState{Models: []string{modelName}}, "", modelName},
-		{test.ModelState{Models: []string{"tiny"}}, v1alpha1.ReasonFallbackActive, "tiny"},
-		{test.ModelState{Models: []string{"other"}}, v1alpha1.ReasonModelNotFound, ""},
-		{test.ModelState{Status: http.StatusServiceUnavailable}, v1alpha1.ReasonEndpointFailed, ""},
-		{test.ModelState{Models: []string{modelName}, Delay: 20000}, v1alpha1.ReasonEndpointTimeout, ""},
-		{test.ModelState{Key: "secret"}, v1alpha1.ReasonAPIKeyRejected, ""},
-		{test.ModelState{Models: []string{modelName}}, "", modelName},
-	} {
-		changed := time.Now()
-		s.setModel(tc.state)
-		la = s.awaitAgent(la, func(la *v1alpha1.LambdaAgent) bool {
-			ai := la.Status.AIStatus
-			return la.Status.GetCondition(v1alpha1.ConditionAIReady).GetReason() == tc.reason && ai.ActiveModel == tc.active && ai.LastHealthCheck != nil
-		})
-		t.Logf("%q is said after %v", tc.reason, time.Since(changed).Round(100*time.Millisecond))
-		if !la.IsReady() || la.Status.AIStatus.ModelAvailable != (tc.active != "") {
-			t.Errorf("%s: the agent is %+v", tc.reason, la.Status)
-		}
-	}
-	pods, err := clients.Kube.CoreV1().Pods(s.namespace).List(interrupted, metav1.ListOptions{LabelSelector: lambda.AgentLabelKey + "=" + la.Name})
-	if err != nil || len(pods.Items) > 0 {
-		t.Errorf("Health checks have woken %d instances: %v", len(pods.Items), err)
 	}
 }
 
