@@ -454,7 +454,7 @@ func (c *commands) judgeAnswers(r *report, straight []*tries) {
 // judgeEffects holds that each command is done or is a dead letter, and that none is done twice: when the letters are sent again
 // each has been done once. A command may be done and be a letter, too: its answer was lost, and no receiver was there again.
 func (c *commands) judgeEffects(ctx context.Context, r *report) error {
-	redriver, err := c.clients.NewToken(ctx, c.namespace, "redriver", "knative-lambda-namespaced-edit")
+	redriver, err := c.clients.NewToken(ctx, c.namespace, "redriver", "knative-lambda-namespaced-edit", "knative-lambda-namespaced-view")
 	if err != nil {
 		return err
 	}
