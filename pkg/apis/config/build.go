@@ -338,6 +338,18 @@ func (b *Build) PullAddress(repository string) string {
 	return repository
 }
 
+// RegistryHost is the host of Registry, with its port, and "" where there is none.
+func (b *Build) RegistryHost() string {
+	if b.Registry == "" {
+		return ""
+	}
+	repository, err := name.NewRepository(b.Registry+"/name", name.StrictValidation)
+	if err != nil {
+		return ""
+	}
+	return repository.RegistryStr()
+}
+
 func asQuantity(key string, target *corev1.ResourceList, resourceName corev1.ResourceName) parser.ParseFunc {
 	return func(data map[string]string) error {
 		raw, ok := data[key]

@@ -401,3 +401,14 @@ func FuzzNewBuildFromMap(f *testing.F) {
 		}
 	})
 }
+
+func TestRegistryHost(t *testing.T) {
+	for registry, want := range map[string]string{
+		"": "", "ghcr.io/acme": "ghcr.io", "registry:5000": "registry:5000", "10.0.0.1:5000/functions": "10.0.0.1:5000", "docker.io/acme": "index.docker.io",
+		"no registry": "",
+	} {
+		if got := (&Build{Registry: registry}).RegistryHost(); got != want {
+			t.Errorf("RegistryHost() of %q = %q, want %q", registry, got, want)
+		}
+	}
+}

@@ -204,6 +204,7 @@ func TestSchemaRefuses(t *testing.T) {
 		{"no s3", "{source: {type: s3}}", "spec.source.s3: Required value: required when type is s3"},
 		{"no minio", "{source: {type: minio}}", "spec.source.minio: Required value: required when type is minio"},
 		{"no gcs", "{source: {type: gcs}}", "spec.source.gcs: Required value: required when type is gcs"},
+		{"no oci", "{source: {type: oci}}", "spec.source.oci: Required value: required when type is oci"},
 		{"no image", "{source: {type: image}}", "spec.source.image: Required value: required when type is image"},
 		{"no url", "{source: {type: git, git: {ref: main}}}", "spec.source.git.url: Required value"},
 		{"no key", "{source: {type: s3, s3: {bucket: abc}}}", "spec.source.s3.key: Required value"},

@@ -20,6 +20,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -92,6 +93,8 @@ type hostChecker struct {
 	allowed   []netip.Prefix
 	// loopback says whose the machine itself is.
 	loopback string
+	// registry is the operator's own, with port, which may be at a private address: builds push there.
+	registry string
 }
 
 func newHostChecker(ctx context.Context, loopback string, allowedNetworks ...string) *hostChecker {
@@ -130,6 +133,18 @@ func (c *hostChecker) check(host string) string {
 		return c.checkAddress(host)
 	}
 	return ""
+}
+
+// checkRegistry returns what is wrong with a registry, a host with or without a port, or "".
+func (c *hostChecker) checkRegistry(registry string) string {
+	if registry == c.registry {
+		return ""
+	}
+	u, err := url.Parse("https://" + registry)
+	if err != nil || u.Port() != "" && !validPort(u.Port()) {
+		return "give a port from 1 to 65535"
+	}
+	return c.check(u.Hostname())
 }
 
 // checkAddress refuses what is no address in its one usual form: others read 0177.1 and 2130706433 as 127.0.0.1.

@@ -160,16 +160,24 @@ func (s *SourceSpec) setDefaults() {
 		s.MinIO.Endpoint = cmp.Or(s.MinIO.Endpoint, DefaultMinIOEndpoint)
 		s.MinIO.Region = cmp.Or(s.MinIO.Region, DefaultS3Region)
 		s.MinIO.UsePathStyle = cmp.Or(s.MinIO.UsePathStyle, ptr.Bool(true))
+	case s.Type == SourceTypeOCI && s.OCI != nil:
+		s.OCI.Tag = defaultTag(s.OCI.Tag, s.OCI.Digest)
+		s.OCI.Path = cleanPath(s.OCI.Path)
 	case s.Type == SourceTypeImage && s.Image != nil:
 		s.Image.setDefaults()
 	}
 }
 
 func (s *ImageSource) setDefaults() {
-	if s.Digest == "" {
-		s.Tag = cmp.Or(s.Tag, DefaultImageTag)
-	}
+	s.Tag = defaultTag(s.Tag, s.Digest)
 	s.Port = cmp.Or(s.Port, ptr.Int32(DefaultImagePort))
+}
+
+func defaultTag(tag, digest string) string {
+	if digest != "" {
+		return tag
+	}
+	return cmp.Or(tag, DefaultImageTag)
 }
 
 // cleanPath writes a folder in the one way that paths are compared in. What leaves the source is left to validation.

@@ -98,6 +98,18 @@ func TestSetDefaults(t *testing.T) {
 		spec: LambdaFunctionSpec{Runtime: RuntimeSpec{Language: "cobol"}},
 		want: defaultedSpec(func(s *LambdaFunctionSpec) { s.Runtime = RuntimeSpec{Language: "cobol", Response: ResponseRaw} }),
 	}, {
+		name: "artifact",
+		spec: LambdaFunctionSpec{Runtime: python, Source: SourceSpec{Type: SourceTypeOCI, OCI: &OCISource{Path: "./fn/"}}},
+		want: defaultedSpec(func(s *LambdaFunctionSpec) {
+			s.Source = SourceSpec{Type: SourceTypeOCI, OCI: &OCISource{Tag: "latest", Path: "fn"}}
+		}),
+	}, {
+		name: "artifact by digest",
+		spec: LambdaFunctionSpec{Runtime: python, Source: SourceSpec{Type: SourceTypeOCI, OCI: &OCISource{Digest: "sha256:00"}}},
+		want: defaultedSpec(func(s *LambdaFunctionSpec) {
+			s.Source = SourceSpec{Type: SourceTypeOCI, OCI: &OCISource{Digest: "sha256:00"}}
+		}),
+	}, {
 		name: "everything given",
 		spec: defaultedSpec(func(s *LambdaFunctionSpec) {
 			s.Runtime = RuntimeSpec{Language: LanguagePython, Version: "3.11", Handler: "app.main", Response: ResponseEnvelope}

@@ -91,7 +91,9 @@ func validateMetadata(meta *metav1.ObjectMeta) (errs *apis.FieldError) {
 
 func (s *LambdaFunctionSpec) validate(ctx context.Context) *apis.FieldError {
 	cfg := config.FromContextOrDefaults(ctx)
-	errs := s.Source.validate(newHostChecker(ctx, "the build's own", cfg.Build.AllowedNetworks...)).ViaField("source").
+	hosts := newHostChecker(ctx, "the build's own", cfg.Build.AllowedNetworks...)
+	hosts.registry = cfg.Build.RegistryHost()
+	errs := s.Source.validate(hosts).ViaField("source").
 		Also(s.Scaling.validate().ViaField("scaling")).
 		Also(s.Resources.validate().ViaField("resources")).
 		Also(s.Build.validate(cfg.Build).ViaField("build")).

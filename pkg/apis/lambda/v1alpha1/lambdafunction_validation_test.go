@@ -220,7 +220,7 @@ var sourceRefusals = []refusal{{
 }, {
 	name:   "unknown type",
 	change: func(fn *LambdaFunction) { fn.Spec.Source.Type = "floppy" },
-	want:   "invalid value: floppy: spec.source.type\nchoose one of: inline, git, s3, minio, gcs, image",
+	want:   "invalid value: floppy: spec.source.type\nchoose one of: inline, git, s3, minio, gcs, oci, image",
 }, {
 	name:   "no source of the type",
 	change: func(fn *LambdaFunction) { fn.Spec.Source.Inline = nil },

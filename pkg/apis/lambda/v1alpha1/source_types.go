@@ -23,7 +23,7 @@ import (
 )
 
 // SourceType says which of the fields of SourceSpec holds the source.
-// +kubebuilder:validation:Enum=inline;git;s3;minio;gcs;image
+// +kubebuilder:validation:Enum=inline;git;s3;minio;gcs;oci;image
 type SourceType string
 
 const (
@@ -37,6 +37,8 @@ const (
 	SourceTypeMinIO SourceType = "minio"
 	// SourceTypeGCS takes the code from Google Cloud Storage.
 	SourceTypeGCS SourceType = "gcs"
+	// SourceTypeOCI takes the code from an OCI artifact in a registry.
+	SourceTypeOCI SourceType = "oci"
 	// SourceTypeImage serves an image that is there already: nothing is built.
 	SourceTypeImage SourceType = "image"
 )
@@ -48,10 +50,11 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 's3' || has(self.s3)",message="required when type is s3",fieldPath=".s3",reason="FieldValueRequired"
 // +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'minio' || has(self.minio)",message="required when type is minio",fieldPath=".minio",reason="FieldValueRequired"
 // +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'gcs' || has(self.gcs)",message="required when type is gcs",fieldPath=".gcs",reason="FieldValueRequired"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'oci' || has(self.oci)",message="required when type is oci",fieldPath=".oci",reason="FieldValueRequired"
 // +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'image' || has(self.image)",message="required when type is image",fieldPath=".image",reason="FieldValueRequired"
 type SourceSpec struct {
-	// type of the source: inline, git, s3, minio, gcs or image. The field of that name holds the source; no other may be
-	// given.
+	// type of the source: inline, git, s3, minio, gcs, oci or image. The field of that name holds the source; no other may
+	// be given.
 	Type SourceType `json:"type"`
 
 	// inline is the code itself. Required when type is inline.
@@ -73,6 +76,10 @@ type SourceSpec struct {
 	// gcs is a bucket of Google Cloud Storage. Required when type is gcs.
 	// +optional
 	GCS *GCSSource `json:"gcs,omitempty"`
+
+	// oci is an artifact in a registry, with the code in it. Required when type is oci.
+	// +optional
+	OCI *OCISource `json:"oci,omitempty"`
 
 	// image is an image that is there already: nothing is built. Required when type is image.
 	// +optional
@@ -240,6 +247,31 @@ type GCSSource struct {
 
 	// secretRef names a Secret of the function's namespace with key.json, the key of a service account. Without it the
 	// build's own identity is taken (workload identity).
+	// +optional
+	SecretRef *corev1.LocalObjectReference `json:"secretRef,omitempty"`
+}
+
+// OCISource is an artifact in a registry: a manifest whose layers are archives of the code.
+type OCISource struct {
+	// repository of the artifact, for example ghcr.io/acme/hello-code.
+	Repository string `json:"repository"`
+
+	// tag of the artifact. It is looked up by each build, and one that moves builds nothing by itself. Default latest, where
+	// there is no digest.
+	// +optional
+	Tag string `json:"tag,omitempty"`
+
+	// digest of the artifact, sha256: and 64 hexadecimal digits. It wins over tag.
+	// +optional
+	Digest string `json:"digest,omitempty"`
+
+	// path of the function within the artifact, a folder. Default: all of the artifact.
+	// +optional
+	Path string `json:"path,omitempty"`
+
+	// secretRef names a Secret of the function's namespace with .dockerconfigjson, as kubectl create secret
+	// docker-registry writes it, and with ca.crt where the registry's certificate is of a private authority. Without it
+	// the artifact is fetched with what images are pushed with.
 	// +optional
 	SecretRef *corev1.LocalObjectReference `json:"secretRef,omitempty"`
 }

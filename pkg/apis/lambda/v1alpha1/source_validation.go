@@ -26,7 +26,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"knative.dev/pkg/apis"
@@ -52,15 +51,13 @@ var (
 	bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	keyPattern    = regexp.MustCompile(`^[A-Za-z0-9!_.*'()/+=@:, -]+$`)
 	regionPattern = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+$`)
-	digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	imagePattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/-]*$`)
 	userOfURL     = regexp.MustCompile(`^(.*//)?[^/]*@`)
 )
 
 // knativePorts are those of Knative's own container in each pod.
 var knativePorts = []int32{8008, 8012, 8013, 8022, 9090, 9091}
 
-var sourceTypes = []SourceType{SourceTypeInline, SourceTypeGit, SourceTypeS3, SourceTypeMinIO, SourceTypeGCS, SourceTypeImage}
+var sourceTypes = []SourceType{SourceTypeInline, SourceTypeGit, SourceTypeS3, SourceTypeMinIO, SourceTypeGCS, SourceTypeOCI, SourceTypeImage}
 
 func (s *SourceSpec) validate(hosts *hostChecker) (errs *apis.FieldError) {
 	given := map[SourceType]bool{
@@ -69,13 +66,14 @@ func (s *SourceSpec) validate(hosts *hostChecker) (errs *apis.FieldError) {
 		SourceTypeS3:     s.S3 != nil,
 		SourceTypeMinIO:  s.MinIO != nil,
 		SourceTypeGCS:    s.GCS != nil,
+		SourceTypeOCI:    s.OCI != nil,
 		SourceTypeImage:  s.Image != nil,
 	}
 	switch has, known := given[s.Type]; {
 	case s.Type == "":
 		return apis.ErrMissingField("type")
 	case !known:
-		return apis.ErrInvalidValue(s.Type, "type", "choose one of: inline, git, s3, minio, gcs, image")
+		return apis.ErrInvalidValue(s.Type, "type", "choose one of: inline, git, s3, minio, gcs, oci, image")
 	case !has:
 		errs = errs.Also(apis.ErrMissingField(string(s.Type)))
 	default:
@@ -104,6 +102,8 @@ func (s *SourceSpec) validateBlock(hosts *hostChecker) *apis.FieldError {
 		return s.MinIO.validate(hosts)
 	case SourceTypeGCS:
 		return s.GCS.validate(hosts)
+	case SourceTypeOCI:
+		return s.OCI.validate(hosts)
 	case SourceTypeImage:
 		return s.Image.validate()
 	}
@@ -167,12 +167,18 @@ func (s *GitSource) validate(hosts *hostChecker) (errs *apis.FieldError) {
 		errs = errs.Also(apis.ErrInvalidValue(shorten(s.Ref), "ref", fmt.Sprintf(
 			"name a branch, a tag or a commit: letters, digits, . _ / -, at most %d, no .., and first a letter or digit", maxRefLength)))
 	}
-	if s.Path != "" {
-		if msg := checkRelativePath(s.Path); msg != "" {
-			errs = errs.Also(apis.ErrInvalidValue(shorten(s.Path), "path", msg))
-		}
+	return errs.Also(validatePath(s.Path)).Also(validateSecretRef(s.SecretRef))
+}
+
+// validatePath is of the path of a function within its source.
+func validatePath(p string) *apis.FieldError {
+	if p == "" {
+		return nil
 	}
-	return errs.Also(validateSecretRef(s.SecretRef))
+	if msg := checkRelativePath(p); msg != "" {
+		return apis.ErrInvalidValue(shorten(p), "path", msg)
+	}
+	return nil
 }
 
 // checkGitURL returns what is wrong with the address of a repository, or "".
@@ -298,45 +304,6 @@ func parseEndpoint(endpoint, example string) (*url.URL, string) {
 		return nil, "give a port from 1 to 65535"
 	}
 	return u, ""
-}
-
-func (s *ImageSource) validate() (errs *apis.FieldError) {
-	switch {
-	case s.Repository == "":
-		errs = errs.Also(apis.ErrMissingField("repository"))
-	case checkRepository(s.Repository) != nil:
-		errs = errs.Also(apis.ErrInvalidValue(shorten(s.Repository), "repository",
-			"write registry and path without scheme, tag and digest, such as docker.io/library/nginx"))
-	case s.Tag != "":
-		if _, err := name.NewTag(s.Repository+":"+s.Tag, name.StrictValidation); err != nil {
-			errs = errs.Also(apis.ErrInvalidValue(shorten(s.Tag), "tag", "write letters, digits, . _ and -, at most 127"))
-		}
-	}
-	if s.Digest != "" && !digestPattern.MatchString(s.Digest) {
-		errs = errs.Also(apis.ErrInvalidValue(shorten(s.Digest), "digest", "write sha256: and 64 lower-case hexadecimal digits"))
-	}
-	switch port := *s.Port; {
-	case validateWhole(port, "port") != nil:
-		errs = errs.Also(validateWhole(port, "port"))
-	case port < 1 || port > 65535:
-		errs = errs.Also(apis.ErrOutOfBoundsValue(port, 1, 65535, "port"))
-	case slices.Contains(knativePorts, port):
-		errs = errs.Also(apis.ErrInvalidValue(port, "port", "it is Knative's own: let the server listen on another"))
-	}
-	for i := range s.ImagePullSecrets {
-		errs = errs.Also(validateSecretName(s.ImagePullSecrets[i].Name, "name").ViaFieldIndex("imagePullSecrets", i))
-	}
-	return errs.Also(validatePullPolicy(s.PullPolicy, "pullPolicy"))
-}
-
-// checkRepository returns what is wrong with an image without tag and digest.
-func checkRepository(repository string) error {
-	// The parser takes empty parts, and so "https:" for a host, and any character in one.
-	if !imagePattern.MatchString(repository) || slices.Contains(strings.Split(repository, "/"), "") {
-		return fmt.Errorf("%q is not a repository", repository)
-	}
-	_, err := name.NewRepository(repository, name.StrictValidation)
-	return err
 }
 
 func validatePullPolicy(policy corev1.PullPolicy, field string) *apis.FieldError {

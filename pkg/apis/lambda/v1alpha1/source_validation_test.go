@@ -67,6 +67,14 @@ func withGCS(change func(*GCSSource)) func(*LambdaFunction) {
 	}
 }
 
+func withOCI(change func(*OCISource)) func(*LambdaFunction) {
+	return func(fn *LambdaFunction) {
+		oci := &OCISource{Repository: "ghcr.io/acme/hello-code"}
+		change(oci)
+		fn.Spec.Source = SourceSpec{Type: SourceTypeOCI, OCI: oci}
+	}
+}
+
 func withImage(change func(*ImageSource)) func(*LambdaFunction) {
 	return func(fn *LambdaFunction) {
 		image := &ImageSource{Repository: "ghcr.io/acme/hello"}
@@ -96,6 +104,11 @@ func TestValidateAcceptsSources(t *testing.T) {
 		"git file":                          withGit(func(s *GitSource) { s.Path = "functions/hello.py" }),
 		"git all of it":                     withGit(func(s *GitSource) { s.Path = "." }),
 		"git secret":                        withGit(func(s *GitSource) { s.SecretRef = &corev1.LocalObjectReference{Name: "git.key-1"} }),
+		"oci by tag":                        withOCI(func(s *OCISource) { s.Tag = "v1" }),
+		"oci by digest":                     withOCI(func(s *OCISource) { s.Digest = "sha256:" + strings.Repeat("0a", 32) }),
+		"oci folder":                        withOCI(func(s *OCISource) { s.Path = "./functions/hello/" }),
+		"oci secret":                        withOCI(func(s *OCISource) { s.SecretRef = &corev1.LocalObjectReference{Name: "registry"} }),
+		"oci port":                          withOCI(func(s *OCISource) { s.Repository = "registry.example.com:5000/code" }),
 		"s3 object":                         withS3(func(*S3Source) {}),
 		"s3 prefix with slashes around":     withS3(func(s *S3Source) { s.Key = "/functions/hello/" }),
 		"s3 key of all that is allowed":     withS3(func(s *S3Source) { s.Key = "Az09!_.*'()/+=@:, -" }),
@@ -296,6 +309,34 @@ func TestValidateRefusesSources(t *testing.T) {
 			"latest":    "write sha256: and 64 lower-case hexadecimal digits",
 		},
 	}, {
+		field: "spec.source.oci.repository",
+		with:  func(v string) func(*LambdaFunction) { return withOCI(func(s *OCISource) { s.Repository = v }) },
+		refused: map[string]string{
+			"oci://ghcr.io/a/b": imageExample, "ghcr.io/a b": imageExample, "ghcr.io/a/b:v1": imageExample, "hello": imageExample,
+			"ghcr.io:0/a/b": "give a port from 1 to 65535", "ghcr.io:70000/a/b": "give a port from 1 to 65535",
+		},
+	}, {
+		field:   "spec.source.oci.tag",
+		with:    func(v string) func(*LambdaFunction) { return withOCI(func(s *OCISource) { s.Tag = v }) },
+		refused: map[string]string{"v1;id": "write letters, digits, . _ and -, at most 127"},
+	}, {
+		field:   "spec.source.oci.digest",
+		with:    func(v string) func(*LambdaFunction) { return withOCI(func(s *OCISource) { s.Digest = v }) },
+		refused: map[string]string{"sha256:00": "write sha256: and 64 lower-case hexadecimal digits"},
+	}, {
+		field: "spec.source.oci.path",
+		with:  func(v string) func(*LambdaFunction) { return withOCI(func(s *OCISource) { s.Path = v }) },
+		refused: map[string]string{
+			"../fn": "a path stays inside the function's folder: remove ..",
+			"/fn":   "a path is relative to the function's folder: remove the leading /",
+		},
+	}, {
+		field: "spec.source.oci.secretRef.name",
+		with: func(v string) func(*LambdaFunction) {
+			return withOCI(func(s *OCISource) { s.SecretRef = &corev1.LocalObjectReference{Name: v} })
+		},
+		refused: map[string]string{"My Secret": subdomain},
+	}, {
 		field: "spec.source.image.pullPolicy",
 		with: func(v string) func(*LambdaFunction) {
 			return withImage(func(s *ImageSource) { s.PullPolicy = corev1.PullPolicy(v) })
@@ -356,6 +397,10 @@ func TestValidateRefusesShellCharacters(t *testing.T) {
 		"spec.build.registry":        {func(v string) func(*LambdaFunction) { return func(fn *LambdaFunction) { fn.Spec.Build.Registry = v } }, "ghcr.io/acme@b", ""},
 		"spec.build.repository":      {func(v string) func(*LambdaFunction) { return func(fn *LambdaFunction) { fn.Spec.Build.Repository = v } }, "acme@b", ""},
 		"spec.build.tag":             {func(v string) func(*LambdaFunction) { return func(fn *LambdaFunction) { fn.Spec.Build.Tag = v } }, "v@1", ""},
+		"spec.source.oci.repository": {
+			func(v string) func(*LambdaFunction) { return withOCI(func(s *OCISource) { s.Repository = v }) }, "ghcr.io/acme@b", "",
+		},
+		"spec.source.oci.path": {func(v string) func(*LambdaFunction) { return withOCI(func(s *OCISource) { s.Path = v }) }, "functions@hello", ""},
 		"spec.source.image.repository": {
 			func(v string) func(*LambdaFunction) { return withImage(func(s *ImageSource) { s.Repository = v }) }, "ghcr.io/acme@b", "",
 		},
@@ -399,6 +444,8 @@ func TestValidateRefusesBlockedHosts(t *testing.T) {
 			"s3 scheme": withS3(func(s *S3Source) { s.Endpoint = "http://" + host + ":80" }),
 			"minio":     withMinIO(func(s *MinIOSource) { s.Endpoint = host + ":9000" }),
 			"gcs":       withGCS(func(s *GCSSource) { s.Endpoint = "https://" + host }),
+			"oci":       withOCI(func(s *OCISource) { s.Repository = host + "/org/code" }),
+			"oci port":  withOCI(func(s *OCISource) { s.Repository = host + ":5000/org/code" }),
 		} {
 			if err := validFunction(change).Validate(t.Context()); err == nil {
 				t.Errorf("Validate() accepts %s by %s", host, where)
@@ -441,6 +488,22 @@ func TestAllowedNetworks(t *testing.T) {
 	}
 }
 
+// TestRegistryOfConfiguration holds that code may be where images are pushed, at that very port.
+func TestRegistryOfConfiguration(t *testing.T) {
+	build, err := config.NewBuildFromMap(map[string]string{"registry": "10.1.2.3:5000/functions"})
+	if err != nil {
+		t.Fatal("NewBuildFromMap() =", err)
+	}
+	ctx := config.ToContext(t.Context(), &config.Config{Build: build})
+	for repository, want := range map[string]bool{
+		"10.1.2.3:5000/functions/code": true, "10.1.2.3:5000/code": true, "10.1.2.3/code": false, "10.1.2.3:5001/code": false, "10.1.2.4:5000/code": false,
+	} {
+		if err := validFunction(withOCI(func(s *OCISource) { s.Repository = repository })).Validate(ctx); (err == nil) != want {
+			t.Errorf("Validate() of %s = %v, want it accepted: %t", repository, err, want)
+		}
+	}
+}
+
 var moreSourceRefusals = []refusal{{
 	name: "sources of two types",
 	change: func(fn *LambdaFunction) {
@@ -451,6 +514,14 @@ var moreSourceRefusals = []refusal{{
 	name:   "no git",
 	change: func(fn *LambdaFunction) { fn.Spec.Source = SourceSpec{Type: SourceTypeGit} },
 	want:   "missing field(s): spec.source.git",
+}, {
+	name:   "no artifact",
+	change: func(fn *LambdaFunction) { fn.Spec.Source = SourceSpec{Type: SourceTypeOCI} },
+	want:   "missing field(s): spec.source.oci",
+}, {
+	name:   "no repository of an artifact",
+	change: withOCI(func(s *OCISource) { s.Repository = "" }),
+	want:   "missing field(s): spec.source.oci.repository",
 }, {
 	name:   "no image",
 	change: func(fn *LambdaFunction) { fn.Spec.Source = SourceSpec{Type: SourceTypeImage} },
