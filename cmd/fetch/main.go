@@ -59,6 +59,7 @@ func fetch(ctx context.Context) int {
 	remotes.AddFlags(flag.CommandLine)
 	registries.AddFlags(flag.CommandLine)
 	flag.Parse()
+	remotes.Registries.Dir, remotes.Registries.Pushed = registries.Output, registries.Host
 	options.Prepare, options.Fetch = registries.Prepare, remotes.Fetch
 	return source.Run(ctx, options, os.Stderr)
 }

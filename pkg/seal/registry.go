@@ -28,16 +28,15 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
-	ecr "github.com/awslabs/amazon-ecr-credential-helper/ecr-login"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/google"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/source/registry/identity"
 )
 
 // registry reads from and writes to repositories of one registry.
@@ -76,14 +75,10 @@ func newRegistry(host string, o *Options, tries int) (*registry, error) {
 // keychain finds credentials where Kaniko does: in DOCKER_CONFIG, and for registries of Amazon and Google in the
 // environment.
 func keychain(host string) authn.Keychain {
-	switch {
-	case strings.HasSuffix(host, ".amazonaws.com"), strings.HasSuffix(host, ".amazonaws.com.cn"), host == "public.ecr.aws":
-		return authn.NewMultiKeychain(authn.DefaultKeychain, authn.NewKeychainFromHelper(ecr.NewECRHelper(ecr.WithLogger(io.Discard))))
-	case strings.HasSuffix(host, "gcr.io"), strings.HasSuffix(host, ".pkg.dev"):
-		return authn.NewMultiKeychain(authn.DefaultKeychain, google.Keychain)
-	default:
-		return authn.DefaultKeychain
+	if cloud, ok := identity.Keychain(host); ok {
+		return authn.NewMultiKeychain(authn.DefaultKeychain, cloud)
 	}
+	return authn.DefaultKeychain
 }
 
 // roundTripper trusts, beside whom the system does, the certificates that are given for the host.

@@ -19,6 +19,7 @@ package source
 import (
 	"archive/tar"
 	"archive/zip"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -35,6 +36,10 @@ const (
 	maxLinkLength = 4096
 	// overhead is how much more than its files an archive may unpack to: headers, and what is left out.
 	overhead = 4
+	// gzipStart is how what gzip packed begins.
+	gzipStart = "\x1f\x8b"
+	// whiteout is how the name begins of an entry that deletes the file of another layer.
+	whiteout = ".wh."
 )
 
 // IsArchive is true for the name of an archive that AddArchive reads.
@@ -66,12 +71,26 @@ func (f *Files) AddArchive(ctx context.Context, name string, r io.Reader) error 
 		return failf(ReasonInvalidArchive, "%q is not a .zip, .tar.gz, .tgz or .tar", path.Base(name))
 	}
 	source := &noisyReader{r: r}
-	err := unpack(ctx, &unpacker{Files: f, name: path.Base(name), left: overhead * f.t.limits.Files}, source)
-	if source.err != nil {
-		// What was read of it so far looks broken, and is not.
-		return source.err
+	return source.cause(unpack(ctx, f.unpacker(path.Base(name)), source))
+}
+
+// AddLayer adds the files of a layer of an image or artifact: of a tar archive, by gzip or as it is, those below folder, ""
+// for all. It reports whether there were any. The name is for messages. A layer that changes another one is refused.
+func (f *Files) AddLayer(ctx context.Context, name, folder string, r io.Reader) (found bool, err error) {
+	source := &noisyReader{r: r}
+	buffered := bufio.NewReader(source)
+	unpack := unTar
+	if start, _ := buffered.Peek(len(gzipStart)); string(start) == gzipStart { //nolint:errcheck // What is shorter is no archive.
+		unpack = unTarGzip
 	}
-	return err
+	u := f.unpacker(name)
+	u.layer, u.folder = true, folder
+	err = source.cause(unpack(ctx, u, buffered))
+	return u.found, err
+}
+
+func (f *Files) unpacker(name string) *unpacker {
+	return &unpacker{Files: f, name: name, left: overhead * f.t.limits.Files}
 }
 
 // noisyReader remembers why it could not read on.
@@ -88,12 +107,25 @@ func (n *noisyReader) Read(p []byte) (int, error) {
 	return read, err
 }
 
+// cause is the error of who read on, where the reader failed: what was read so far looks broken, and is not.
+func (n *noisyReader) cause(err error) error {
+	if n.err != nil {
+		return n.err
+	}
+	return err
+}
+
 // unpacker is at work on one archive.
 type unpacker struct {
 	*Files
 	name string
 	// left is how many entries may still come.
 	left int
+	// layer is true where an entry may say that a file of another archive is deleted.
+	layer bool
+	// folder is the one of the archive that counts. Empty: all. Found is true where something was below it.
+	folder string
+	found  bool
 }
 
 func (u *unpacker) invalid(format string, args ...any) error {
@@ -113,12 +145,25 @@ func (u *unpacker) step(ctx context.Context) error {
 
 // entry adds a file or a link of an archive, and says which one it was that was refused.
 func (u *unpacker) entry(name string, add func(name string) error) error {
-	clean := strings.TrimPrefix(name, "./")
+	clean, ok := u.below(name)
+	if !ok {
+		return nil
+	}
+	u.found = true
 	err := add(clean)
 	if e, ok := errors.AsType[*Error](err); ok && e.Reason == ReasonInvalidPath {
 		return failf(ReasonInvalidArchive, "archive %q: %w", u.name, e.Err)
 	}
 	return err
+}
+
+// below returns the name of an entry within the folder that counts.
+func (u *unpacker) below(name string) (string, bool) {
+	name = strings.TrimPrefix(name, "./")
+	if u.folder == "" {
+		return name, true
+	}
+	return strings.CutPrefix(name, u.folder+"/")
 }
 
 // content makes failures to read an entry those of the archive: the tree cannot tell them from a full disk.
@@ -231,6 +276,9 @@ func (u *unpacker) tarEntry(ctx context.Context, header *tar.Header, content io.
 		return nil
 	}
 	return u.entry(header.Name, func(name string) error {
+		if u.layer && strings.HasPrefix(path.Base(name), whiteout) {
+			return u.invalid("%q deletes a file of another layer: push the files as one layer", name)
+		}
 		switch header.Typeflag {
 		case tar.TypeReg, tar.TypeGNUSparse:
 			return u.Add(ctx, name, u.content(name, content), header.Mode&0o111 != 0)
@@ -239,9 +287,9 @@ func (u *unpacker) tarEntry(ctx context.Context, header *tar.Header, content io.
 		case tar.TypeSymlink:
 			return u.link(name, header.Linkname)
 		case tar.TypeLink:
-			target := strings.TrimPrefix(header.Linkname, "./")
-			if path.IsAbs(target) {
-				return u.link(name, target)
+			target, ok := u.below(header.Linkname)
+			if !ok || path.IsAbs(target) {
+				return u.outside(name, header.Linkname)
 			}
 			// Of a hard link the target is told from the top of the archive.
 			return u.link(name, strings.Repeat("../", strings.Count(name, "/"))+target)
@@ -257,7 +305,11 @@ func (u *unpacker) link(name, target string) error {
 		return u.invalid("the link %q does not say where to", name)
 	}
 	if path.IsAbs(target) || strings.HasPrefix(path.Join(path.Dir(name), target)+"/", "../") {
-		return u.invalid("the link %q to %q leads out of the archive: put what it leads to into the archive", name, target)
+		return u.outside(name, target)
 	}
 	return u.AddLink(name, target)
+}
+
+func (u *unpacker) outside(name, target string) error {
+	return u.invalid("the link %q to %q leads out of the archive: put what it leads to into the archive", name, target)
 }

@@ -245,7 +245,7 @@ func TestValidateTakesOneSource(t *testing.T) {
 		"buckets": func(p *Plan) { p.Source = Source{S3: bucket, GCS: bucket} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantFailure(t, helloPlan(change).Validate(), ReasonInvalidPlan, "exactly one of inline, git, s3, minio, gcs is required, not 2")
+			wantFailure(t, helloPlan(change).Validate(), ReasonInvalidPlan, "exactly one of inline, git, s3, minio, gcs, oci is required, not 2")
 		})
 	}
 }

@@ -84,6 +84,8 @@ type Source struct {
 	MinIO *Bucket `json:"minio,omitempty"`
 	// GCS is a bucket of Google Cloud Storage.
 	GCS *Bucket `json:"gcs,omitempty"`
+	// OCI is an artifact in a registry.
+	OCI *OCI `json:"oci,omitempty"`
 }
 
 // Index says where dependencies are downloaded from. What is empty is left to the installer's own configuration.
@@ -262,13 +264,16 @@ func (s *Source) validate(language string) error {
 	if s.Git != nil {
 		checks = append(checks, s.Git.validate)
 	}
+	if s.OCI != nil {
+		checks = append(checks, s.OCI.validate)
+	}
 	for kind, bucket := range map[BucketKind]*Bucket{KindS3: s.S3, KindMinIO: s.MinIO, KindGCS: s.GCS} {
 		if bucket != nil {
 			checks = append(checks, func() error { return bucket.validate(kind) })
 		}
 	}
 	if len(checks) != 1 {
-		return failf(ReasonInvalidPlan, "source: exactly one of inline, git, s3, minio, gcs is required, not %d", len(checks))
+		return failf(ReasonInvalidPlan, "source: exactly one of inline, git, s3, minio, gcs, oci is required, not %d", len(checks))
 	}
 	return checks[0]()
 }

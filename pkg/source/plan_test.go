@@ -212,7 +212,7 @@ func TestValidateInline(t *testing.T) {
 		return inline(func(in *Inline) { in.Files[name] = "" })
 	}
 	for name, test := range map[string]refusal{
-		"no source":      {func(p *Plan) { p.Source.Inline = nil }, ReasonInvalidPlan, "source: exactly one of inline, git, s3, minio, gcs is required, not 0"},
+		"no source":      {func(p *Plan) { p.Source.Inline = nil }, ReasonInvalidPlan, "source: exactly one of inline, git, s3, minio, gcs, oci is required, not 0"},
 		"no file":        {inline(func(in *Inline) { in.Files = nil }), ReasonInvalidPlan, "source.inline.files: "},
 		"binary":         {inline(func(in *Inline) { in.Files["a"] = "\xff" }), ReasonInvalidPlan, `source.inline.files["a"]: `},
 		"empty path":     {file(""), ReasonInvalidPath, `source.inline.files[""]: `},

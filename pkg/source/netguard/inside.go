@@ -23,13 +23,10 @@ import (
 	"strings"
 )
 
-// The whole of the address space: what a cluster gives its Services may be private, and is not loopback for that.
-var anywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
-
 // Inside returns the Policy for connections from a pod to Services of its cluster, and to public addresses. A Service may be an
 // alias of any name: so this process, its node, the metadata of the cloud and the API server are refused, whatever a name leads
 // to.
-func Inside() Policy { return Policy{Allowed: anywhere, Denied: apiServers()} }
+func Inside() Policy { return Policy{Denied: apiServers()}.WithPrivate() }
 
 // apiServers are the addresses of the API server that the pod was told.
 func apiServers() []netip.Prefix {

@@ -51,6 +51,13 @@ type Policy struct {
 	Loopback bool
 }
 
+// WithPrivate returns a policy that opens all private networks, too.
+func (p Policy) WithPrivate() Policy {
+	// The whole of the address space: what a cluster gives its Services may be private, and is not loopback for that.
+	p.Allowed = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+	return p
+}
+
 // Guard makes connections within a Policy. It uses no proxy: what a proxy reaches cannot be seen from here.
 type Guard struct {
 	policy   Policy

@@ -42,12 +42,13 @@ var errNoLogins = errors.New("has no logins: write it by kubectl create secret d
 // which would be as large as all else in the image of this step.
 type docker struct {
 	fields  map[string]json.RawMessage
-	logins  map[string]login
+	logins  map[string]Login
 	helpers map[string]string
 	store   string
 }
 
-type login struct {
+// Login is who somebody is at a registry, in the form of Docker's configuration.
+type Login struct {
 	Username      string `json:"username,omitempty"`
 	Password      string `json:"password,omitempty"`
 	Auth          string `json:"auth,omitempty"`
@@ -82,7 +83,7 @@ func parseDocker(text string) (*docker, error) {
 		}
 	}
 	// Where a program keeps them, Docker leaves their places empty.
-	maps.DeleteFunc(d.logins, func(_ string, l login) bool { return l == login{} })
+	maps.DeleteFunc(d.logins, func(_ string, l Login) bool { return l == Login{} })
 	if len(d.logins) == 0 && len(d.helpers) == 0 && d.store == "" {
 		return nil, errNoLogins
 	}
@@ -103,6 +104,36 @@ func (d *docker) nameHub() {
 	}
 }
 
+// LoginOf returns the login that a Secret has for a host, with port: with Auth taken apart. Without one for the host it is
+// nil, and the hosts are those that the Secret has logins for. The error says which key cannot be used, and why.
+func LoginOf(secret map[string]string, host string) (login *Login, hosts []string, err error) {
+	config, key, err := dockerConfig(secret)
+	if err != nil {
+		return nil, nil, fmt.Errorf("key %s %w", key, err)
+	}
+	if config == nil {
+		return nil, nil, nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(config.logins)) {
+		if l := config.logins[key]; hostOf(key) == host {
+			if err := l.check(); err != nil {
+				return nil, nil, fmt.Errorf("the login for %s %w", host, err)
+			}
+			return l.decoded(), nil, nil
+		}
+	}
+	return nil, config.hosts(), nil
+}
+
+// decoded has name and password apart. The login was checked.
+func (l Login) decoded() *Login {
+	if text, err := base64.StdEncoding.DecodeString(l.Auth); err == nil && l.Auth != "" {
+		l.Username, l.Password, _ = strings.Cut(string(text), ":")
+		l.Auth = ""
+	}
+	return &l
+}
+
 // check returns what would make pushing fail, or go on without a login.
 func (d *docker) check(host string) error {
 	for _, helper := range []string{d.store, d.helpers[host]} {
@@ -119,7 +150,7 @@ func (d *docker) check(host string) error {
 	return nil
 }
 
-func (l login) check() error {
+func (l Login) check() error {
 	if l.Auth != "" {
 		decoded, err := base64.StdEncoding.DecodeString(l.Auth)
 		if user, password, ok := strings.Cut(string(decoded), ":"); err != nil || !ok || user+password == "" {

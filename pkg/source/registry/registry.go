@@ -228,9 +228,9 @@ func (o *Options) google(secret map[string]string, config *docker) (*docker, err
 		config = &docker{fields: map[string]json.RawMessage{}}
 	}
 	if config.logins == nil {
-		config.logins = map[string]login{}
+		config.logins = map[string]Login{}
 	}
-	config.logins[o.Host] = login{Username: "_json_key", Password: key}
+	config.logins[o.Host] = Login{Username: "_json_key", Password: key}
 	return config, nil
 }
 

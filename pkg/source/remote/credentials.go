@@ -56,6 +56,8 @@ const (
 type credentials struct {
 	dir    string
 	values map[string]string
+	// hidden are parts of values, and what came from elsewhere, that no message has either.
+	hidden []string
 }
 
 // readCredentials reads a Secret as it is mounted.
@@ -134,17 +136,19 @@ func (c *credentials) keys() string {
 	return strings.Join(slices.Sorted(maps.Keys(c.values)), ", ")
 }
 
-// roots are whom the source's server may be vouched by: nil for the system's authorities.
-func (c *credentials) roots() (*x509.CertPool, error) {
+// roots are whom the source's server may be vouched by, certificates in PEM beside those of the Secret: nil for the
+// system's authorities.
+func (c *credentials) roots(more string) (*x509.CertPool, error) {
 	certificates := c.get(keyCA)
-	if certificates == "" {
+	if certificates == "" && more == "" {
 		return nil, nil
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	if !pool.AppendCertsFromPEM([]byte(certificates)) {
+	pool.AppendCertsFromPEM([]byte(more))
+	if certificates != "" && !pool.AppendCertsFromPEM([]byte(certificates)) {
 		return nil, source.Failf(source.ReasonSecretInvalid, "key %q of the source's Secret has no certificate in PEM", keyCA)
 	}
 	return pool, nil
@@ -152,7 +156,7 @@ func (c *credentials) roots() (*x509.CertPool, error) {
 
 // mask takes the values out of text, those first that hold others.
 func (c *credentials) mask(text string) string {
-	values := slices.Collect(maps.Values(c.values))
+	values := slices.AppendSeq(slices.Clone(c.hidden), maps.Values(c.values))
 	slices.SortFunc(values, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	for _, value := range values {
 		if value = strings.TrimSpace(value); len(value) >= minMaskLength {

@@ -50,6 +50,8 @@ type Options struct {
 	Timeout time.Duration
 	// MaxBytes is the most that is downloaded, and the most it may unpack to, to get at the source.
 	MaxBytes int64
+	// Registries say how artifacts in registries are fetched.
+	Registries Registries
 }
 
 // AddFlags makes a flag of each option.
@@ -59,6 +61,7 @@ func (o *Options) AddFlags(f *flag.FlagSet) {
 	f.Func("deny-addresses", "`addresses` and networks, as the API server's, that sources are never fetched from", networksInto(&o.Policy.Denied))
 	f.DurationVar(&o.Timeout, "timeout", 10*time.Minute, "longest time that fetching the source may take")
 	f.Int64Var(&o.MaxBytes, "max-fetched-bytes", 256<<20, "most bytes that are downloaded and unpacked to get at the source")
+	o.Registries.addFlags(f)
 }
 
 func networksInto(networks *[]netip.Prefix) func(string) error {
@@ -92,7 +95,10 @@ type fetcher struct {
 	guard       *netguard.Guard
 	credentials *credentials
 	maxBytes    int64
-	refused     atomic.Pointer[netguard.RefusedError]
+	registries  Registries
+	// own guards connections to the operator's own registry.
+	own     *netguard.Guard
+	refused atomic.Pointer[netguard.RefusedError]
 }
 
 func newFetcher(ctx context.Context, o *Options) (*fetcher, error) {
@@ -104,7 +110,13 @@ func newFetcher(ctx context.Context, o *Options) (*fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &fetcher{guard: netguard.New(policy), credentials: credentials, maxBytes: o.MaxBytes}, nil
+	return &fetcher{
+		guard:       netguard.New(policy),
+		credentials: credentials,
+		maxBytes:    o.MaxBytes,
+		registries:  o.Registries,
+		own:         netguard.New(policy.WithPrivate()),
+	}, nil
 }
 
 // withoutAPIServer denies the API server, too. Some clouds tell its name in the place of an address: then what it
@@ -136,6 +148,8 @@ func (f *fetcher) fetch(ctx context.Context, s *source.Source, files *source.Fil
 		return f.s3(ctx, source.KindMinIO, s.MinIO, files)
 	case s.GCS != nil:
 		return f.gcs(ctx, s.GCS, files)
+	case s.OCI != nil:
+		return f.oci(ctx, s.OCI, files)
 	default:
 		return "", source.Failf(source.ReasonInvalidPlan, "source: is none that is fetched")
 	}
@@ -143,11 +157,15 @@ func (f *fetcher) fetch(ctx context.Context, s *source.Source, files *source.Fil
 
 // transport makes the HTTP connections of one source. What it downloads is limited.
 func (f *fetcher) transport() (http.RoundTripper, error) {
-	roots, err := f.credentials.roots()
+	roots, err := f.credentials.roots("")
 	if err != nil {
 		return nil, err
 	}
-	return &limitedTransport{next: f.guard.Transport(roots), max: f.maxBytes, refused: &f.refused}, nil
+	return f.limited(f.guard.Transport(roots)), nil
+}
+
+func (f *fetcher) limited(next http.RoundTripper) http.RoundTripper {
+	return &limitedTransport{next: next, max: f.maxBytes, refused: &f.refused}
 }
 
 // failure returns err with the reason of what caused it, and without anything secret.
