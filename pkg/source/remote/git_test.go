@@ -81,6 +81,12 @@ type fetched struct {
 // fetch makes the context of a plan, and returns the function's files.
 func fetch(t testing.TB, o *Options, s source.Source, change ...func(*source.Plan)) fetched {
 	t.Helper()
+	return fetchBy(t, s, o.Fetch, change...)
+}
+
+// fetchBy is fetch by another way.
+func fetchBy(t testing.TB, s source.Source, by source.Fetch, change ...func(*source.Plan)) fetched {
+	t.Helper()
 	plan := &source.Plan{
 		Version: source.PlanVersion, Language: "python", LanguageVersion: "3.13", Handler: "main.handler",
 		BaseImage: "docker.io/library/python:3.13-slim", RuntimeImage: "registry.example.com/runtime:1", FetchImage: "registry.example.com/fetch:1",
@@ -92,7 +98,7 @@ func fetch(t testing.TB, o *Options, s source.Source, change ...func(*source.Pla
 	dir := t.TempDir()
 	limits := source.Limits{Files: 100, Bytes: 1 << 20}
 	f := fetched{files: map[string]string{}}
-	f.result, f.err = source.FetchContext(t.Context(), plan, dir, limits, o.Fetch)
+	f.result, f.err = source.FetchContext(t.Context(), plan, dir, limits, by)
 	top := filepath.Join(dir, "function")
 	err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -246,7 +252,12 @@ func (r *repo) serveHTTPS(t testing.TB, logins ...string) (server *httptest.Serv
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	return server, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	return server, certificateOf(server)
+}
+
+// certificateOf is what vouches for a server, in PEM.
+func certificateOf(s *httptest.Server) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
 }
 
 func gitSource(url, ref, path string) source.Source {
@@ -367,9 +378,6 @@ func TestGitFails(t *testing.T) {
 	defer failing.Close()
 	noGit := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) }))
 	defer noGit.Close()
-	pemOf := func(s *httptest.Server) string {
-		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
-	}
 	for name, test := range map[string]struct {
 		url, ref, path string
 		secret         map[string]string
@@ -397,8 +405,8 @@ func TestGitFails(t *testing.T) {
 		"authority":       {open.URL + "/org/repo.git", "main", "", nil, source.ReasonCertificateInvalid, []string{"ca.crt"}},
 		"bad authority":   {open.URL + "/org/repo.git", "main", "", map[string]string{keyCA: "hunter2"}, source.ReasonSecretInvalid, []string{"ca.crt"}},
 		"server is gone":  {gone.URL + "/org/repo.git", "main", "", map[string]string{keyCA: goneCA}, source.ReasonSourceUnavailable, []string{"refused"}},
-		"server fails":    {failing.URL + "/org/repo.git", "main", "", map[string]string{keyCA: pemOf(failing)}, source.ReasonSourceUnavailable, []string{"502"}},
-		"no git":          {noGit.URL + "/org/repo.git", "main", "", map[string]string{keyCA: pemOf(noGit)}, source.ReasonSourceUnavailable, nil},
+		"server fails":    {failing.URL + "/org/repo.git", "main", "", map[string]string{keyCA: certificateOf(failing)}, source.ReasonSourceUnavailable, []string{"502"}},
+		"no git":          {noGit.URL + "/org/repo.git", "main", "", map[string]string{keyCA: certificateOf(noGit)}, source.ReasonSourceUnavailable, nil},
 		"no such host":    {"https://git.invalid/org/repo.git", "main", "", nil, source.ReasonSourceUnavailable, []string{`no server "git.invalid"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -412,7 +420,7 @@ func TestGitRefusesAddresses(t *testing.T) {
 	server, ca := r.serveHTTPS(t)
 	elsewhere := httptest.NewTLSServer(http.RedirectHandler("https://10.0.0.2:1/org/repo.git/info/refs?service=git-upload-pack", http.StatusFound))
 	defer elsewhere.Close()
-	elsewhereCA := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: elsewhere.Certificate().Raw}))
+	elsewhereCA := certificateOf(elsewhere)
 
 	t.Run("loopback", func(t *testing.T) {
 		o := testOptions(t, map[string]string{keyCA: ca})

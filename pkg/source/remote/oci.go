@@ -171,26 +171,36 @@ func (a *artifact) explain(err error) error {
 		return nil
 	}
 	_, refused := netguard.Refused(err)
-	if refused || source.ReasonOf(err) != source.ReasonInternal {
+	if refused || isDistrusted(err) || source.ReasonOf(err) != source.ReasonInternal {
 		return err
 	}
-	registry := a.ref.Context().RegistryStr()
-	if strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") {
+	if answer, ok := errors.AsType[*transport.Error](err); ok {
+		return a.explainAnswer(answer)
+	}
+	switch registry, text := a.ref.Context().RegistryStr(), err.Error(); {
+	case strings.Contains(text, "private/link-local"), strings.Contains(text, "realm "):
+		// The library refuses addresses, written as such, before the guard can, and tokens over plain http.
+		return source.Failf(source.ReasonSourceRefused, "registry %s sends the build elsewhere, and not in a safe way: %w", registry, err)
+	case strings.Contains(text, "server gave HTTP response to HTTPS client"):
 		return source.Failf(source.ReasonCertificateInvalid,
 			"registry %s speaks plain http: an operator may add it to insecure-registries of ConfigMap config-build: %w", registry, err)
 	}
-	if answer, ok := errors.AsType[*transport.Error](err); ok {
-		unknown := slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool { return d.Code == transport.ManifestUnknownErrorCode })
-		switch {
-		case answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden:
-			return source.Failf(source.ReasonSourceForbidden, "registry %s does not let the build read %s, or it is not there: "+
-				"check source.oci.repository, and the login in the Secret of source.oci.secretRef, or else in the one that images are pushed with: %w",
-				registry, a.ref.Context(), err)
-		case unknown:
-			return source.Failf(source.ReasonRefNotFound, "source.oci: repository %s has no %s", a.ref.Context(), a.ref.Identifier())
-		case answer.StatusCode == http.StatusNotFound:
-			return source.Failf(source.ReasonSourceNotFound, "source.oci.repository: there is no %s, or a part of it is missing: %w", a.ref, err)
-		}
-	}
 	return fmt.Errorf("failed to fetch %s: %w", a.ref, err)
+}
+
+// explainAnswer gives what a registry says its reason. What failed before, over https where http is allowed, is not it.
+func (a *artifact) explainAnswer(answer *transport.Error) error {
+	unknown := slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool { return d.Code == transport.ManifestUnknownErrorCode })
+	switch {
+	case answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden:
+		return source.Failf(source.ReasonSourceForbidden, "the registry does not let the build read %s, or it is not there: "+
+			"check source.oci.repository, and the login in the Secret of source.oci.secretRef, or else in the one that images are pushed with: %w",
+			a.ref, answer)
+	case unknown:
+		return source.Failf(source.ReasonRefNotFound, "source.oci: repository %s has no %s", a.ref.Context(), a.ref.Identifier())
+	case answer.StatusCode == http.StatusNotFound:
+		return source.Failf(source.ReasonSourceNotFound, "source.oci.repository: there is no %s, or a part of it is missing: %w", a.ref, answer)
+	default:
+		return source.Failf(source.ReasonSourceUnavailable, "failed to fetch %s: %w", a.ref, answer)
+	}
 }

@@ -203,8 +203,13 @@ func explain(err error) (source.Reason, string) {
 }
 
 func isCertificateError(err error) bool {
+	return isDistrusted(err) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+}
+
+// isDistrusted is true where the server has a certificate that nobody who is trusted vouches for.
+func isDistrusted(err error) bool {
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
 	_, host := errors.AsType[x509.HostnameError](err)
 	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
-	return authority || host || invalid || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+	return authority || host || invalid
 }
