@@ -420,7 +420,12 @@ func (n *network) fetches(host string) map[string]attempt {
 		"minio":       {source: source.Source{MinIO: bucket("http")}},
 		"gcs":         {source: source.Source{GCS: bucket("https")}, secret: ca},
 		"gcs account": {source: source.Source{GCS: bucket("http")}, secret: map[string]string{keyGCS: n.account("http://" + bracketed + "/token")}},
+		"oci":         {source: artifactOf(bracketed), secret: ca},
 	}
+}
+
+func artifactOf(host string) source.Source {
+	return source.Source{OCI: &source.OCI{Repository: host + "/acme/code", Tag: "v1"}}
 }
 
 // reached holds that the test sees connections where they are made: else it would prove nothing.
@@ -436,6 +441,8 @@ func (n *network) reached() []attempt {
 		case "gcs":
 			row.secret = nil
 			row.source.GCS.Endpoint = "http://git.example.com"
+		case "oci":
+			row.reasons = []source.Reason{source.ReasonInvalidArchive} // it is no registry
 		}
 		rows = append(rows, row)
 		row.name = "private by " + kind
@@ -446,7 +453,11 @@ func (n *network) reached() []attempt {
 		row.reached, row.flags, row.reasons = nil, nil, refused
 		rows = append(rows, row)
 	}
-	return rows
+	return append(rows, attempt{
+		name: "private by oci, the operator's own", source: artifactOf("code.example.com"), secret: map[string]string{keyCA: n.ca},
+		flags: []string{"--own-registry=code.example.com"}, answers: map[string][]string{"code.example.com": {privateServer}},
+		reached: []string{privateServer}, reasons: []source.Reason{source.ReasonInvalidArchive},
+	})
 }
 
 // hosts are written in all forms that something may take for a place that no source is in.
@@ -499,6 +510,9 @@ func (n *network) names() []attempt {
 		rows = append(rows, attempt{
 			name: answer + " by git http", source: gitSource("http://code.test.svc.cluster.local/org/repo.git", "main", ""), reasons: refused, flags: anyNetwork,
 			answers: map[string][]string{"code.test.svc.cluster.local": {answer}},
+		}, attempt{
+			name: answer + " by oci, the operator's own", source: artifactOf("code.example.com"), reasons: refused, flags: append([]string{"--own-registry=code.example.com"}, anyNetwork...),
+			answers: map[string][]string{"code.example.com": {answer}},
 		})
 	}
 	// An API server that is told by its name.
@@ -684,6 +698,8 @@ func (n *network) environment() []attempt {
 		case "gcs":
 			row.secret = nil
 			row.source.GCS.Endpoint = "http://" + publicServer
+		case "oci":
+			row.reasons = []source.Reason{source.ReasonInvalidArchive} // it is no registry
 		}
 		rows = append(rows, row)
 	}

@@ -123,6 +123,9 @@ var sources = map[string]v1alpha1.SourceSpec{
 	"gcs": {Type: v1alpha1.SourceTypeGCS, GCS: &v1alpha1.GCSSource{
 		Bucket: "code", Key: "hello.tar.gz", SecretRef: &corev1.LocalObjectReference{Name: "store"},
 	}},
+	"oci": {Type: v1alpha1.SourceTypeOCI, OCI: &v1alpha1.OCISource{
+		Repository: "ghcr.io/acme/code", Tag: "v1", Path: "hello", SecretRef: &corev1.LocalObjectReference{Name: "login"},
+	}},
 }
 
 func TestPlanOfSources(t *testing.T) {
@@ -131,6 +134,7 @@ func TestPlanOfSources(t *testing.T) {
 		"s3":    {S3: &source.Bucket{Bucket: "code", Key: "hello/", Region: "us-east-1", Endpoint: "https://s3.example.com", VirtualHost: true}},
 		"minio": {MinIO: &source.Bucket{Bucket: "code", Key: "hello.zip", Region: "us-east-1", Endpoint: "http://minio.minio.svc.cluster.local:9000"}},
 		"gcs":   {GCS: &source.Bucket{Bucket: "code", Key: "hello.tar.gz"}},
+		"oci":   {OCI: &source.OCI{Repository: "ghcr.io/acme/code", Tag: "v1", Path: "hello"}},
 	}
 	for name, spec := range sources {
 		t.Run(name, func(t *testing.T) {
@@ -147,6 +151,23 @@ func TestPlanOfSources(t *testing.T) {
 				t.Error("the index is missing: nobody knows yet whether there are dependencies")
 			}
 		})
+	}
+}
+
+// TestArtifactKey holds that another digest is another build, and that a tag beside it says nothing.
+func TestArtifactKey(t *testing.T) {
+	one, two := "sha256:"+strings.Repeat("1", 64), "sha256:"+strings.Repeat("2", 64)
+	key := func(tag, digest string) string {
+		return keyChange{options: []FunctionOption{WithSource(v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeOCI, OCI: &v1alpha1.OCISource{
+			Repository: "ghcr.io/acme/code", Tag: tag, Digest: digest,
+		}})}}.key(t)
+	}
+	if key("v1", one) != key("v2", one) || key("v1", one) != key("", one) {
+		t.Error("a tag beside a digest makes another build key")
+	}
+	keys := map[string]bool{key("", one): true, key("", two): true, key("v1", ""): true, key("v2", ""): true}
+	if len(keys) != 4 {
+		t.Errorf("%d build keys, want 4", len(keys))
 	}
 }
 

@@ -88,6 +88,8 @@ func makeSource(language string, spec *v1alpha1.SourceSpec) (s source.Source, er
 		s.MinIO.VirtualHost = !*spec.MinIO.UsePathStyle
 	case spec.Type == v1alpha1.SourceTypeGCS && spec.GCS != nil:
 		s.GCS, err = source.NewBucket(source.KindGCS, spec.GCS.Bucket, spec.GCS.Key, "", spec.GCS.EndpointURL())
+	case spec.Type == v1alpha1.SourceTypeOCI && spec.OCI != nil:
+		s.OCI, err = source.NewOCI(spec.OCI.Repository, spec.OCI.Tag, spec.OCI.Digest, spec.OCI.Path)
 	default:
 		err = &source.Error{Reason: v1alpha1.ReasonSourceInvalid, Err: fmt.Errorf("spec.source.%s is missing", spec.Type)}
 	}
@@ -106,6 +108,8 @@ func sourceSecret(spec *v1alpha1.SourceSpec) string {
 		ref = spec.MinIO.SecretRef
 	case spec.Type == v1alpha1.SourceTypeGCS && spec.GCS != nil:
 		ref = spec.GCS.SecretRef
+	case spec.Type == v1alpha1.SourceTypeOCI && spec.OCI != nil:
+		ref = spec.OCI.SecretRef
 	}
 	if ref == nil {
 		return ""

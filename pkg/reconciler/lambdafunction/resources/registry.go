@@ -86,6 +86,46 @@ func prepareRegistry(step *tektonv1.Step, fn *v1alpha1.LambdaFunction, b *Build,
 	step.VolumeMounts = append(step.VolumeMounts, corev1.VolumeMount{Name: registrySecretVolume, MountPath: registrySecretPath, ReadOnly: true})
 }
 
+// fetchFromRegistry has the first step fetch the source from a registry, as the next one pushes the image.
+func fetchFromRegistry(step *tektonv1.Step, fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) {
+	if own := cfg.RegistryHost(); own != "" {
+		step.Args = append(step.Args, "--own-registry="+own)
+	}
+	step.Args = append(step.Args, insecureArgs(fn, b, cfg)...)
+	if sourceSecret(&fn.Spec.Source) == "" {
+		step.Env = append(step.Env, awsEnv(fn, cfg)...)
+	}
+}
+
+// insecureArgs name the registries that speak plain http.
+func insecureArgs(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []string {
+	hosts := slices.Clone(cfg.InsecureRegistries)
+	if fn.Spec.Build.Insecure {
+		host, _, _ := strings.Cut(b.Repository, "/")
+		hosts = append(hosts, host)
+	}
+	slices.Sort(hosts)
+	var args []string
+	for _, host := range slices.Compact(hosts) {
+		args = append(args, "--insecure-registry="+host)
+	}
+	return args
+}
+
+// awsEnv is the key of a user of Amazon, where the registry's Secret is one for Amazon's.
+func awsEnv(fn *v1alpha1.LambdaFunction, cfg *config.Build) (env []corev1.EnvVar) {
+	secret := registrySecret(fn, cfg)
+	if secret == "" || registryType(fn, cfg) != v1alpha1.RegistryTypeECR {
+		return nil
+	}
+	for _, key := range awsKeys {
+		env = append(env, corev1.EnvVar{Name: key, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+			LocalObjectReference: corev1.LocalObjectReference{Name: secret}, Key: key, Optional: ptr.Bool(true),
+		}}})
+	}
+	return env
+}
+
 // useRegistry lets Kaniko log in to registries, and trust them.
 func useRegistry(step *tektonv1.Step, fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) {
 	if fn.Spec.Build.AWSRegion != "" {
@@ -99,18 +139,11 @@ func useRegistry(step *tektonv1.Step, fn *v1alpha1.LambdaFunction, b *Build, cfg
 		return
 	}
 	step.VolumeMounts = append(step.VolumeMounts, corev1.VolumeMount{Name: registryVolume, MountPath: kanikoRegistryPath, ReadOnly: true})
-	secret := registrySecret(fn, cfg)
-	if secret == "" {
+	if registrySecret(fn, cfg) == "" {
 		return
 	}
 	step.Env = append(step.Env, corev1.EnvVar{Name: "DOCKER_CONFIG", Value: kanikoRegistryPath})
-	if registryType(fn, cfg) == v1alpha1.RegistryTypeECR {
-		for _, key := range awsKeys {
-			step.Env = append(step.Env, corev1.EnvVar{Name: key, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
-				LocalObjectReference: corev1.LocalObjectReference{Name: secret}, Key: key, Optional: ptr.Bool(true),
-			}}})
-		}
-	}
+	step.Env = append(step.Env, awsEnv(fn, cfg)...)
 }
 
 // certificateArgs say whom Kaniko and sealing trust beside the authorities of its own image: of the registry that is pushed to those

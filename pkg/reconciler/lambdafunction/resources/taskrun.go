@@ -194,6 +194,9 @@ func fetchStep(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) tektonv
 			corev1.VolumeMount{Name: sourceSecretVolume, MountPath: sourceSecretPath, ReadOnly: true})
 	}
 	prepareRegistry(&step, fn, b, cfg)
+	if fn.Spec.Source.Type == v1alpha1.SourceTypeOCI {
+		fetchFromRegistry(&step, fn, b, cfg)
+	}
 	return step
 }
 
@@ -265,15 +268,7 @@ func registryArgs(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []st
 	if cfg.RegistryMirror != "" {
 		args = append(args, "--registry-mirror="+cfg.RegistryMirror)
 	}
-	insecure := slices.Clone(cfg.InsecureRegistries)
-	if fn.Spec.Build.Insecure {
-		host, _, _ := strings.Cut(b.Repository, "/")
-		insecure = append(insecure, host)
-	}
-	slices.Sort(insecure)
-	for _, host := range slices.Compact(insecure) {
-		args = append(args, "--insecure-registry="+host)
-	}
+	args = append(args, insecureArgs(fn, b, cfg)...)
 	if hasRegistryFiles(fn, cfg) {
 		args = append(args, certificateArgs(b, cfg)...)
 	}

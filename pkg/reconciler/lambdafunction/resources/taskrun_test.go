@@ -68,6 +68,18 @@ func TestMakeTaskRun(t *testing.T) {
 		options: []FunctionOption{WithSource(sources["git"]), WithBuild(v1alpha1.BuildSpec{ImagePullSecret: "login", Retries: ptr.Int32(2)})},
 		build:   map[string]string{"registry-secret": "push", "allowed-networks": "10.0.0.0/8,192.168.0.0/16"},
 	}, {
+		golden:  "taskrun-oci",
+		options: []FunctionOption{WithSource(sources["oci"])},
+		build:   map[string]string{"registry": "10.0.0.1:5000/functions", "insecure-registries": "10.0.0.1:5000", "registry-ca": authority},
+	}, {
+		golden: "taskrun-oci-ecr",
+		options: []FunctionOption{
+			WithSource(v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeOCI, OCI: &v1alpha1.OCISource{
+				Repository: "123456789012.dkr.ecr.eu-central-1.amazonaws.com/code", Tag: "v1",
+			}}),
+			WithBuild(v1alpha1.BuildSpec{Registry: "123456789012.dkr.ecr.eu-central-1.amazonaws.com", ImagePullSecret: "aws"}),
+		},
+	}, {
 		golden: "taskrun-ecr",
 		options: []FunctionOption{WithBuild(v1alpha1.BuildSpec{
 			Registry: "123456789012.dkr.ecr.eu-central-1.amazonaws.com", AWSRegion: "eu-central-1", ImagePullSecret: "aws",
