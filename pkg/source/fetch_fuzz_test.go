@@ -36,6 +36,7 @@ const (
 	byTar
 	byTarGzip
 	byZip
+	byLayer
 	waysIn
 )
 
@@ -138,6 +139,10 @@ func FuzzFetchContext(f *testing.F) {
 				name, data = "fn.tgz", gzipOf(t, data)
 			}
 			fetch = func(ctx context.Context, _ *Plan, files *Files) (string, error) {
+				if way == byLayer {
+					_, err := files.AddLayer(ctx, name, "lib", bytes.NewReader(data))
+					return "1", err
+				}
 				return "1", files.AddArchive(ctx, name, bytes.NewReader(data))
 			}
 		}

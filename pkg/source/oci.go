@@ -68,7 +68,9 @@ func (o *OCI) validate() error {
 // Reference is what a registry is asked for: by digest where there is one, else by tag.
 func (o *OCI) Reference(options ...name.Option) (name.Reference, error) {
 	options = append(options, name.StrictValidation)
-	if _, err := name.NewRepository(o.Repository, options...); err != nil || !imagePattern.MatchString(o.Repository) {
+	// The parser takes empty parts, and so "https:" for a host.
+	_, err := name.NewRepository(o.Repository, options...)
+	if err != nil || !imagePattern.MatchString(o.Repository) || strings.Contains(o.Repository, "//") {
 		return nil, failf(ReasonInvalidPlan, "source.oci.repository: %q is not a registry and a path in it, such as ghcr.io/acme/hello-code", o.Repository)
 	}
 	if (o.Tag == "") == (o.Digest == "") {

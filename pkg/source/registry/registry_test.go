@@ -304,3 +304,46 @@ func FuzzPrepare(f *testing.F) {
 		}
 	})
 }
+
+func TestLoginOf(t *testing.T) {
+	me := &Login{Username: "me", Password: "hunter2"}
+	for name, tc := range map[string]struct {
+		secret map[string]string
+		host   string
+		want   *Login
+		hosts  []string
+		err    string
+	}{
+		"login":       {secret: map[string]string{KeyDockerConfig: loginOf(host)}, host: host, want: me},
+		"by URL":      {secret: map[string]string{KeyDockerConfig: loginOf("https://" + host + "/v2/")}, host: host, want: me},
+		"auth alone":  {secret: map[string]string{KeyDockerConfig: `{"auths":{"` + host + `":{"auth":"` + auth("me:hunter2") + `"}}}`}, host: host, want: me},
+		"old":         {secret: map[string]string{KeyDockerConfigOld: `{"` + host + `":{"username":"me","password":"hunter2"}}`}, host: host, want: me},
+		"token":       {secret: map[string]string{KeyDockerConfig: `{"auths":{"` + host + `":{"identitytoken":"hunter2"}}}`}, host: host, want: &Login{IdentityToken: "hunter2"}},
+		"Docker Hub":  {secret: map[string]string{KeyDockerConfig: loginOf("docker.io")}, host: "index.docker.io", want: me},
+		"another":     {secret: map[string]string{KeyDockerConfig: loginOf("ghcr.io")}, host: host, hosts: []string{"ghcr.io"}},
+		"other port":  {secret: map[string]string{KeyDockerConfig: loginOf(host)}, host: "registry.example.com", hosts: []string{host}},
+		"helper":      {secret: map[string]string{KeyDockerConfig: `{"credHelpers":{"` + host + `":"ecr-login"}}`}, host: host, hosts: []string{host}},
+		"none":        {secret: map[string]string{"token": "hunter2"}, host: host},
+		"no JSON":     {secret: map[string]string{KeyDockerConfig: "hunter2"}, host: host, err: "key .dockerconfigjson is not JSON"},
+		"broken auth": {secret: map[string]string{KeyDockerConfig: `{"auths":{"` + host + `":{"auth":"hunter2"}}}`}, host: host, err: "the login for " + host + " has an auth that is not"},
+		"broken auth of another": {
+			secret: map[string]string{KeyDockerConfig: `{"auths":{"ghcr.io":{"auth":"hunter2"}}}`}, host: host, hosts: []string{"ghcr.io"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, hosts, err := LoginOf(tc.secret, tc.host)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error("login (-want, +got) =", diff)
+			}
+			if diff := cmp.Diff(tc.hosts, hosts); diff != "" {
+				t.Error("hosts (-want, +got) =", diff)
+			}
+			switch {
+			case (err != nil) != (tc.err != ""), err != nil && !strings.HasPrefix(err.Error(), tc.err):
+				t.Errorf("LoginOf() = %v, want %q", err, tc.err)
+			case err != nil && strings.Contains(err.Error(), "hunter2"):
+				t.Errorf("error = %q, which tells a secret", err)
+			}
+		})
+	}
+}
