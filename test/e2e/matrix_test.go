@@ -85,7 +85,7 @@ func Handler() string { return uuid.NewSHA1(uuid.NameSpaceOID, []byte("a")).Vers
 	},
 }}
 
-// TestEverySourceAndLanguage has each program come from each kind of source: built from five, and run from the image
+// TestEverySourceAndLanguage has each program come from each kind of source: built from six, and run from the image
 // that the first of them became. Those of one source go before those of the next are there: a small cluster has not room
 // for all.
 func TestEverySourceAndLanguage(t *testing.T) {
@@ -138,7 +138,7 @@ func (p *program) runtime(source v1alpha1.SourceType) v1alpha1.RuntimeSpec {
 	return v1alpha1.RuntimeSpec{Language: p.language}
 }
 
-// serveSources starts servers that have the programs, and returns by kind of source where a program is.
+// serveSources starts servers that have the programs, pushes an artifact of them, and returns by kind of source where a program is.
 func (s *scenario) serveSources(programs []program) map[string]func(program) v1alpha1.SourceSpec {
 	s.Helper()
 	tree := map[string][]byte{}
@@ -152,6 +152,7 @@ func (s *scenario) serveSources(programs []program) map[string]func(program) v1a
 		objects[p.name+".zip"], objects[p.name+".tar.gz"] = s.zip(tree, p.name+"/"), s.tarball(p.files)
 	}
 	git, object, google := s.serveTree(tree), s.serveObjects(objects), s.serveGoogle(objects)
+	code, digest := s.pushCode("v1", tree)
 	return map[string]func(program) v1alpha1.SourceSpec{
 		"inline": func(p program) v1alpha1.SourceSpec {
 			files := maps.Clone(p.files)
@@ -177,6 +178,9 @@ func (s *scenario) serveSources(programs []program) map[string]func(program) v1a
 			source := google
 			source.Key = p.name + ".tar.gz"
 			return v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeGCS, GCS: &source}
+		},
+		"oci": func(p program) v1alpha1.SourceSpec {
+			return v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeOCI, OCI: &v1alpha1.OCISource{Repository: code, Digest: digest, Path: p.name}}
 		},
 	}
 }
