@@ -13,6 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
+
 // Package bundle makes of a folder of code the OCI artifact that a LambdaFunction of source.type oci is built from.
 //
 // The artifact is a manifest of OCI of the type ArtifactType, with an empty config and one layer: a tar archive, by gzip,
@@ -48,8 +49,8 @@ const ArtifactType = "application/vnd.knative.lambda.source.v1"
 
 const (
 	// configType is that of a config that says nothing, and emptyConfig is what it is, by the specification of OCI.
-	configType  types.MediaType = "application/vnd.oci.empty.v1+json"
-	emptyConfig                 = "{}"
+	configType  = types.MediaType("application/vnd.oci.empty.v1+json")
+	emptyConfig = "{}"
 )
 
 // skipped are files and folders that are left out by their name, wherever they are: they are large, and builds install

@@ -13,6 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
+
 package remote
 
 import (
@@ -31,6 +32,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -267,7 +269,7 @@ func TestOCIFails(t *testing.T) {
 		p.push(t, "large:v1", nil, layerOf(tarLayer, tarOf(t, tree)), layerOf(tarLayer, tarOf(t, map[string]string{"b.py": ""})))
 		o := testOptions(t, nil)
 		o.MaxBytes = int64(len(tarOf(t, tree))) + 512
-		fetch(t, o, p.source(t, "large", "v1", "", "")).wantFailure(t, source.ReasonSourceTooLarge, fmt.Sprint(o.MaxBytes))
+		fetch(t, o, p.source(t, "large", "v1", "", "")).wantFailure(t, source.ReasonSourceTooLarge, strconv.FormatInt(o.MaxBytes, 10))
 	})
 }
 
@@ -437,8 +439,8 @@ func TestOCIOwn(t *testing.T) {
 		if err != nil {
 			t.Fatal("NewRequest() =", err)
 		}
-		if resp, err := trip.RoundTrip(req); err == nil || err.Error() != want {
-			t.Errorf("RoundTrip() to %s = %v, %v, want %s", url, resp, err, want)
+		if _, err := trip.RoundTrip(req); err == nil || err.Error() != want { //nolint:bodyclose // There is none.
+			t.Errorf("RoundTrip() to %s = %v, want %s", url, err, want)
 		}
 	}
 	fetch(t, o, source.Source{OCI: &source.OCI{Repository: "10.1.2.3:5000/a/b", Tag: "v1"}}).

@@ -13,6 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
+
 package remote
 
 import (
@@ -136,7 +137,7 @@ func (f *fetcher) registryLogin(ctx context.Context, repository name.Repository)
 	// The addresses that it asks are those of the SDK and the cluster's operator, no user's: they are not guarded.
 	login, err := authn.Resolve(ctx, keychain, repository)
 	if err != nil {
-		return authn.Anonymous, nil //nolint:nilerr // Artifacts may be public.
+		return authn.Anonymous, nil // Artifacts may be public.
 	}
 	return login, nil
 }

@@ -357,8 +357,8 @@ type BuildStatus struct {
 	// +optional
 	ImageURI string `json:"imageURI,omitempty"`
 
-	// sourceRevision is what was built: the commit, the version of the object, or for an inline source the SHA-256 of
-	// its files.
+	// sourceRevision is what was built: the commit, the version of the object, the digest of the artifact, or for an
+	// inline source the SHA-256 of its files.
 	// +optional
 	SourceRevision string `json:"sourceRevision,omitempty"`
 

@@ -105,8 +105,9 @@ func insecureArgs(fn *v1alpha1.LambdaFunction, b *Build, cfg *config.Build) []st
 		hosts = append(hosts, host)
 	}
 	slices.Sort(hosts)
-	var args []string
-	for _, host := range slices.Compact(hosts) {
+	hosts = slices.Compact(hosts)
+	args := make([]string, 0, len(hosts))
+	for _, host := range hosts {
 		args = append(args, "--insecure-registry="+host)
 	}
 	return args

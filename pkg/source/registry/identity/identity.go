@@ -13,6 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
+
 // Package identity logs a build in to registries of clouds, as who its pod is there. It is apart from package registry so
 // that the controller does not link what clouds are asked with.
 package identity
