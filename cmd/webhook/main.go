@@ -28,6 +28,7 @@ import (
 	"knative.dev/pkg/injection/sharedmain"
 	"knative.dev/pkg/leaderelection"
 	"knative.dev/pkg/logging"
+	o11yconfigmap "knative.dev/pkg/observability/configmap"
 	"knative.dev/pkg/signals"
 	"knative.dev/pkg/webhook"
 	"knative.dev/pkg/webhook/certificates"
@@ -73,6 +74,7 @@ func newConfigValidationController(ctx context.Context, _ configmap.Watcher) *co
 	constructors[config.CostConfigName] = config.NewCostFromConfigMap
 	constructors[config.DeadLettersConfigName] = config.NewDeadLettersFromConfigMap
 	constructors[config.ReceiverConfigName] = config.NewReceiverFromConfigMap
+	constructors[o11yconfigmap.Name()] = o11yconfigmap.Parse
 	constructors[logging.ConfigMapName()] = logging.NewConfigFromConfigMap
 	constructors[leaderelection.ConfigMapName()] = leaderelection.NewConfigFromConfigMap
 	return configmaps.NewAdmissionController(ctx, "config.webhook.lambda.knative.io", "/config-validation", constructors)

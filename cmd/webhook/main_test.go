@@ -35,7 +35,6 @@ import (
 	"knative.dev/pkg/configmap"
 	"knative.dev/pkg/controller"
 	_ "knative.dev/pkg/injection/clients/namespacedkube/informers/core/v1/secret/fake"
-	o11yconfigmap "knative.dev/pkg/observability/configmap"
 	rtesting "knative.dev/pkg/reconciler/testing"
 	"knative.dev/pkg/system"
 	"knative.dev/pkg/webhook"
@@ -57,7 +56,6 @@ func newAdmission(t testing.TB, constructor func(context.Context, configmap.Watc
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: config.BuildConfigName, Namespace: system.Namespace()}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: config.RuntimesConfigName, Namespace: system.Namespace()}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: config.EventingConfigName, Namespace: system.Namespace()}},
-		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: o11yconfigmap.Name(), Namespace: system.Namespace()}},
 	))
 	admission, ok := impl.Reconciler.(webhook.AdmissionController)
 	if !ok {

@@ -20,9 +20,6 @@ import (
 	"context"
 
 	"knative.dev/pkg/configmap"
-	"knative.dev/pkg/observability"
-	o11yconfigmap "knative.dev/pkg/observability/configmap"
-	"knative.dev/pkg/observability/tracing"
 )
 
 type cfgKey struct{}
@@ -32,8 +29,6 @@ type Config struct {
 	Build    *Build
 	Runtimes *Runtimes
 	Eventing *Eventing
-	// Tracing is where traces go, of ConfigMap config-observability. Knative reads it for the process itself.
-	Tracing *tracing.Config
 }
 
 // FromContext returns the Config of the context, or nil.
@@ -57,16 +52,7 @@ func FromContextOrDefaults(ctx context.Context) *Config {
 	if cfg.Eventing == nil {
 		cfg.Eventing = defaultEventing()
 	}
-	if cfg.Tracing == nil {
-		cfg.Tracing = defaultTracing()
-	}
 	return &cfg
-}
-
-// defaultTracing is Knative's: no traces.
-func defaultTracing() *tracing.Config {
-	none := tracing.DefaultConfig()
-	return &none
 }
 
 // ToContext returns a context with the Config.
@@ -90,10 +76,9 @@ func NewStore(logger configmap.Logger, onAfterStore ...func(name string, value a
 // ConfigMaps.
 func Constructors() configmap.Constructors {
 	return configmap.Constructors{
-		BuildConfigName:      NewBuildFromConfigMap,
-		RuntimesConfigName:   NewRuntimesFromConfigMap,
-		EventingConfigName:   NewEventingFromConfigMap,
-		o11yconfigmap.Name(): o11yconfigmap.Parse,
+		BuildConfigName:    NewBuildFromConfigMap,
+		RuntimesConfigName: NewRuntimesFromConfigMap,
+		EventingConfigName: NewEventingFromConfigMap,
 	}
 }
 
@@ -108,10 +93,6 @@ func (s *Store) Load() *Config {
 	}
 	if eventing, ok := s.UntypedLoad(EventingConfigName).(*Eventing); ok {
 		cfg.Eventing = eventing.DeepCopy()
-	}
-	if observed, ok := s.UntypedLoad(o11yconfigmap.Name()).(*observability.Config); ok {
-		traces := observed.Tracing
-		cfg.Tracing = &traces
 	}
 	return FromContextOrDefaults(ToContext(context.Background(), cfg))
 }

@@ -25,8 +25,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	logtesting "knative.dev/pkg/logging/testing"
-	o11yconfigmap "knative.dev/pkg/observability/configmap"
-	"knative.dev/pkg/observability/tracing"
 )
 
 var compareRuntimes = cmp.AllowUnexported(Runtimes{})
@@ -44,10 +42,7 @@ func TestStoreRoundTrip(t *testing.T) {
 	store.OnConfigChanged(build)
 	store.OnConfigChanged(runtimes)
 	store.OnConfigChanged(eventing)
-	store.OnConfigChanged(configMap(o11yconfigmap.Name(), map[string]string{
-		"tracing-protocol": "grpc", "tracing-endpoint": "http://collector:4317", "tracing-sampling-rate": "0.5",
-	}))
-	if diff := cmp.Diff([]string{BuildConfigName, RuntimesConfigName, EventingConfigName, o11yconfigmap.Name()}, stored); diff != "" {
+	if diff := cmp.Diff([]string{BuildConfigName, RuntimesConfigName, EventingConfigName}, stored); diff != "" {
 		t.Error("onAfterStore (-want, +got):", diff)
 	}
 
@@ -63,17 +58,14 @@ func TestStoreRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal("NewEventingFromConfigMap() =", err)
 	}
-	want := &Config{
-		Build: wantBuild, Runtimes: wantRuntimes, Eventing: wantEventing,
-		Tracing: &tracing.Config{Protocol: tracing.ProtocolGRPC, Endpoint: "http://collector:4317", SamplingRate: 0.5},
-	}
+	want := &Config{Build: wantBuild, Runtimes: wantRuntimes, Eventing: wantEventing}
 	if diff := cmp.Diff(want, FromContext(store.ToContext(context.Background())), compareRuntimes); diff != "" {
 		t.Error("Config (-want, +got):", diff)
 	}
 
 	// One reconcile's view is not another's, nor the Store's.
 	changed := store.Load()
-	changed.Build.Registry, changed.Eventing.BrokerName, changed.Tracing.Endpoint = "changed", "changed", "changed"
+	changed.Build.Registry, changed.Eventing.BrokerName = "changed", "changed"
 	delete(changed.Build.Limits, corev1.ResourceCPU)
 	if diff := cmp.Diff(want, store.Load(), compareRuntimes); diff != "" {
 		t.Error("Config after a change of a copy (-want, +got):", diff)
@@ -90,7 +82,7 @@ func TestStoreKeepsTheLastGood(t *testing.T) {
 }
 
 func TestEmptyStoreHasDefaults(t *testing.T) {
-	want := &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: defaultEventing(), Tracing: defaultTracing()}
+	want := &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: defaultEventing()}
 	if diff := cmp.Diff(want, NewStore(logtesting.TestLogger(t)).Load(), compareRuntimes); diff != "" {
 		t.Error("Load() (-want, +got):", diff)
 	}
@@ -98,19 +90,17 @@ func TestEmptyStoreHasDefaults(t *testing.T) {
 
 func TestFromContextOrDefaults(t *testing.T) {
 	build, runtimes, eventing := &Build{Registry: "ghcr.io/acme"}, &Runtimes{}, &Eventing{BrokerName: "ours"}
-	traces := &tracing.Config{Protocol: tracing.ProtocolStdout}
 	for _, tc := range []struct {
 		name       string
 		have, want *Config
 	}{
-		{name: "nothing", want: &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: defaultEventing(), Tracing: defaultTracing()}},
-		{name: "build", have: &Config{Build: build}, want: &Config{Build: build, Runtimes: defaultRuntimes(), Eventing: defaultEventing(), Tracing: defaultTracing()}},
-		{name: "runtimes", have: &Config{Runtimes: runtimes}, want: &Config{Build: defaultBuild(), Runtimes: runtimes, Eventing: defaultEventing(), Tracing: defaultTracing()}},
-		{name: "eventing", have: &Config{Eventing: eventing}, want: &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: eventing, Tracing: defaultTracing()}},
-		{name: "tracing", have: &Config{Tracing: traces}, want: &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: defaultEventing(), Tracing: traces}},
+		{name: "nothing", want: &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: defaultEventing()}},
+		{name: "build", have: &Config{Build: build}, want: &Config{Build: build, Runtimes: defaultRuntimes(), Eventing: defaultEventing()}},
+		{name: "runtimes", have: &Config{Runtimes: runtimes}, want: &Config{Build: defaultBuild(), Runtimes: runtimes, Eventing: defaultEventing()}},
+		{name: "eventing", have: &Config{Eventing: eventing}, want: &Config{Build: defaultBuild(), Runtimes: defaultRuntimes(), Eventing: eventing}},
 		{
-			name: "all", have: &Config{Build: build, Runtimes: runtimes, Eventing: eventing, Tracing: traces},
-			want: &Config{Build: build, Runtimes: runtimes, Eventing: eventing, Tracing: traces},
+			name: "all", have: &Config{Build: build, Runtimes: runtimes, Eventing: eventing},
+			want: &Config{Build: build, Runtimes: runtimes, Eventing: eventing},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

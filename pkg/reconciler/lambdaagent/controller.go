@@ -40,7 +40,6 @@ import (
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered"
 	autoscalinglisters "knative.dev/serving/pkg/client/listers/autoscaling/v1alpha1"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdaagentinformer "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/informers/lambda/v1alpha1/lambdaagent"
@@ -48,6 +47,7 @@ import (
 	lambdalisters "github.com/knative-lambda/knative-lambda-operator/pkg/client/listers/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/events"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/observability"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdaagent/resources"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdaagent/resources/names"

@@ -42,11 +42,11 @@ import (
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	fakeservingclient "knative.dev/serving/pkg/client/injection/client/fake"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	fakelambdaclient "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/client/fake"
 	lambdaagentreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdaagent"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/modelhealth"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdaagent/resources"
 	knativeserving "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"

@@ -27,9 +27,9 @@ import (
 	"k8s.io/utils/clock"
 	kubeclient "knative.dev/pkg/client/injection/kube/client"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/modelhealth"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/config"
 )
 
 // modelHealth looks after the endpoints of agents' models, and has an agent reconciled when it finds something else: a

@@ -35,11 +35,11 @@ import (
 	servingclient "knative.dev/serving/pkg/client/injection/client"
 	serviceinformer "knative.dev/serving/pkg/client/injection/informers/serving/v1/service/filtered"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdafunctioninformer "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/informers/lambda/v1alpha1/lambdafunction"
 	lambdafunctionreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdafunction"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"

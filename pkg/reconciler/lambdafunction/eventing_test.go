@@ -36,6 +36,7 @@ import (
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	reconcilerconfig "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing/wiring"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
@@ -536,7 +537,7 @@ func withBrokerClass(ctx context.Context, class string) context.Context {
 	cfg := newConfig(nil)
 	cfg.Eventing = cfg.Eventing.DeepCopy()
 	cfg.Eventing.BrokerClass = class
-	return config.ToContext(ctx, cfg)
+	return reconcilerconfig.ToContext(ctx, cfg)
 }
 
 // with returns the status after a change.

@@ -52,6 +52,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	fakelambdaclient "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/client/fake"
 	lambdafunctionreconciler "github.com/knative-lambda/knative-lambda-operator/pkg/client/injection/reconciler/lambda/v1alpha1/lambdafunction"
+	reconcilerconfig "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/eventing"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving"
@@ -72,7 +73,7 @@ var (
 )
 
 // newConfig returns a cluster's configuration, with further keys of config-build.
-func newConfig(more map[string]string) *config.Config {
+func newConfig(more map[string]string) *reconcilerconfig.Config {
 	data := map[string]string{
 		"registry":      "registry.example.com",
 		"kaniko-image":  "registry.example.com/kaniko",
@@ -86,13 +87,13 @@ func newConfig(more map[string]string) *config.Config {
 	if err != nil {
 		panic(fmt.Sprintf("the tests' own configuration is wrong: %v", err))
 	}
-	cfg := config.FromContextOrDefaults(context.Background())
+	cfg := reconcilerconfig.FromContextOrDefaults(context.Background())
 	cfg.Build = build
 	return cfg
 }
 
 func withConfig(more map[string]string) context.Context {
-	return config.ToContext(context.Background(), newConfig(more))
+	return reconcilerconfig.ToContext(context.Background(), newConfig(more))
 }
 
 // function is hello in namespace default.
@@ -109,7 +110,7 @@ func defaulted(fn *v1alpha1.LambdaFunction) *v1alpha1.LambdaFunction {
 
 // buildOf plans the build of the function's spec in the cluster.
 func buildOf(fn *v1alpha1.LambdaFunction) *resources.Build {
-	build, err := resources.NewBuild(defaulted(fn), cluster)
+	build, err := resources.NewBuild(defaulted(fn), cluster.Config)
 	if err != nil {
 		panic(fmt.Sprintf("the tests' own function cannot be built: %v", err))
 	}
@@ -272,7 +273,7 @@ func (clusterConfig) ToContext(ctx context.Context) context.Context {
 	if config.FromContext(ctx) != nil {
 		return ctx
 	}
-	return config.ToContext(ctx, cluster)
+	return reconcilerconfig.ToContext(ctx, cluster)
 }
 
 type (

@@ -22,9 +22,9 @@ import (
 
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdaagent/resources/names"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving/revision"
 )
@@ -61,7 +61,7 @@ func ApplyService(service *servingv1.Service, la *v1alpha1.LambdaAgent, cfg *con
 	c := revision.Container(template)
 	c.Image = la.Spec.Image.Reference()
 	c.ImagePullPolicy = ""
-	c.Env = revision.Env(injectedEnv(la, cfg.Tracing), la.Spec.Env)
+	c.Env = revision.Env(injectedEnv(la, &cfg.Tracing), la.Spec.Env)
 	c.EnvFrom = la.Spec.EnvFrom
 	revision.ApplyResources(c, &la.Spec.Resources)
 	revision.ApplyReadyImage(c, &la.Spec.Image)

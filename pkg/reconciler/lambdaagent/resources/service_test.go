@@ -29,8 +29,8 @@ import (
 	"knative.dev/pkg/ptr"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdaagent/resources"
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
@@ -164,7 +164,7 @@ func TestEnv(t *testing.T) {
 
 func TestTracesGoToWhereThoseOfTheClusterGo(t *testing.T) {
 	cfg := config.FromContextOrDefaults(t.Context())
-	cfg.Tracing = &tracing.Config{Protocol: tracing.ProtocolGRPC, Endpoint: "alloy:4317", SamplingRate: 1}
+	cfg.Tracing = tracing.Config{Protocol: tracing.ProtocolGRPC, Endpoint: "alloy:4317", SamplingRate: 1}
 	la := LambdaAgent("chat", "default", func(la *v1alpha1.LambdaAgent) {
 		la.Spec.Observability = &v1alpha1.AgentObservabilitySpec{Tracing: &v1alpha1.TracingSpec{Enabled: ptr.Bool(true)}}
 	})

@@ -270,37 +270,32 @@ func TestNewBuildRefuses(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		option FunctionOption
-		cfg    *config.Config
 		reason source.Reason
 		want   string
 	}{{
 		name:   "version that is no longer on offer",
 		option: WithVersion("3.10"),
-		cfg:    newConfig(t, nil),
 		reason: v1alpha1.ReasonVersionNotOffered,
 		want:   "ConfigMap config-runtimes no longer offers python 3.10: set spec.runtime.version to one of [3.11 3.12 3.13]",
 	}, {
 		name:   "no source",
 		option: WithoutSource,
-		cfg:    newConfig(t, nil),
 		reason: v1alpha1.ReasonSourceInvalid,
 		want:   "spec.source.inline is missing",
 	}, {
 		name:   "the main file twice",
 		option: WithFile("main.py", ""),
-		cfg:    newConfig(t, nil),
 		reason: source.ReasonInvalidPath,
 		want:   `source.inline.files["main.py"]: is the file that code goes to: leave out one of the two`,
 	}, {
 		name:   "handler that no plan takes",
 		option: WithHandler("main handler"),
-		cfg:    newConfig(t, nil),
 		reason: source.ReasonInvalidPlan,
 		want: `handler: "main handler" does not match ^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$ ` +
 			"in at most 100 characters",
 	}} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := resources.NewBuild(LambdaFunction("hello", "default", tc.option), tc.cfg)
+			_, err := resources.NewBuild(LambdaFunction("hello", "default", tc.option), newConfig(t, nil).Config)
 			var invalid *source.Error
 			if !errors.As(err, &invalid) {
 				t.Fatalf("NewBuild() = %v, want a *source.Error", err)

@@ -28,6 +28,7 @@ import (
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	reconcilerconfig "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 )
 
@@ -58,7 +59,7 @@ func checkGolden(t *testing.T, name string, object runtime.Object) {
 }
 
 // newConfig returns the ConfigMaps of a cluster, with further keys of config-build.
-func newConfig(t *testing.T, more map[string]string) *config.Config {
+func newConfig(t *testing.T, more map[string]string) *reconcilerconfig.Config {
 	t.Helper()
 	data := map[string]string{
 		"registry":      "registry.example.com/functions",
@@ -73,14 +74,14 @@ func newConfig(t *testing.T, more map[string]string) *config.Config {
 	if err != nil {
 		t.Fatal("NewBuildFromMap() =", err)
 	}
-	cfg := config.FromContextOrDefaults(t.Context())
+	cfg := reconcilerconfig.FromContextOrDefaults(t.Context())
 	cfg.Build = build
 	return cfg
 }
 
-func mustBuild(t *testing.T, fn *v1alpha1.LambdaFunction, cfg *config.Config) *resources.Build {
+func mustBuild(t *testing.T, fn *v1alpha1.LambdaFunction, cfg *reconcilerconfig.Config) *resources.Build {
 	t.Helper()
-	build, err := resources.NewBuild(fn, cfg)
+	build, err := resources.NewBuild(fn, cfg.Config)
 	if err != nil {
 		t.Fatal("NewBuild() =", err)
 	}

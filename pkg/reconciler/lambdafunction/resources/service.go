@@ -26,9 +26,9 @@ import (
 	"knative.dev/pkg/ptr"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources/names"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/serving/revision"
 )
@@ -67,7 +67,7 @@ func ApplyService(service *servingv1.Service, fn *v1alpha1.LambdaFunction, image
 	// A function may think for all of its time before the first byte of its answer.
 	spec.ResponseStartTimeoutSeconds = fn.Spec.TimeoutSeconds
 	spec.ImagePullSecrets = pullSecrets(fn, cfg.Build)
-	applyContainer(revision.Container(template), fn, image, cfg.Tracing)
+	applyContainer(revision.Container(template), fn, image, &cfg.Tracing)
 }
 
 // ApplyRollback sends all calls to the Revision that the function's annotation names, and to the newest one again when it

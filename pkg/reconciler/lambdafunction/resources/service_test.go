@@ -98,7 +98,7 @@ func TestMakeService(t *testing.T) {
 			fn := LambdaFunction("hello", "default", tc.options...)
 			cfg := newConfig(t, tc.build)
 			if tc.tracing.Protocol != "" {
-				cfg.Tracing = &tc.tracing
+				cfg.Tracing = tc.tracing
 			}
 			service := resources.MakeService(fn, image, cfg)
 			checkGolden(t, tc.golden, service)

@@ -25,8 +25,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"knative.dev/pkg/ptr"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/lambdafunction/resources"
 	. "github.com/knative-lambda/knative-lambda-operator/pkg/reconciler/testing/v1alpha1"
 )
