@@ -28,18 +28,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
-)
-
-// The kinds that are read as JSON: their own clients would be more code than all the rest.
-var (
-	taskRunResource = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "taskruns"}
-	triggerResource = schema.GroupVersionResource{Group: "eventing.knative.dev", Version: "v1", Resource: "triggers"}
+	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/diagnosis"
 )
 
 // details are a function and what belongs to it. What cannot be read is left out, and said so in notes.
@@ -84,7 +78,7 @@ func (c *clients) look(ctx context.Context, namespace, name string) (*details, e
 	if d.builds, err = c.builds(ctx, namespace, name); err != nil {
 		d.leaveOut("builds", err)
 	}
-	triggers, err := c.dynamic.Resource(triggerResource).Namespace(namespace).List(ctx, childrenOf(name))
+	triggers, err := c.dynamic.Resource(diagnosis.TriggerResource).Namespace(namespace).List(ctx, childrenOf(name))
 	if err != nil {
 		d.leaveOut("Triggers", err)
 	} else {
@@ -124,7 +118,7 @@ func generationOf(revision *servingv1.Revision) int {
 
 // builds are the TaskRuns of a function, the newest first.
 func (c *clients) builds(ctx context.Context, namespace, name string) ([]build, error) {
-	list, err := c.dynamic.Resource(taskRunResource).Namespace(namespace).List(ctx, childrenOf(name))
+	list, err := c.dynamic.Resource(diagnosis.TaskRunResource).Namespace(namespace).List(ctx, childrenOf(name))
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +144,7 @@ func newBuild(taskRun *unstructured.Unstructured) build {
 	if c := conditionOf(taskRun, "Succeeded"); c != nil {
 		b.status, b.reason = text(c["status"]), text(c["reason"])
 	}
-	if status == "TaskRunPending" && b.ended.IsZero() {
+	if status == diagnosis.TaskRunPending && b.ended.IsZero() {
 		b.status, b.reason = string(corev1.ConditionUnknown), v1alpha1.ReasonQueued
 	}
 	return b

@@ -35,6 +35,7 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/diagnosis"
 )
 
 const eventsExample = `
@@ -153,7 +154,7 @@ func (h *history) learn(ctx context.Context) {
 			h.mine.Insert(pods.Items[i].UID)
 		}
 	}
-	if taskRuns, err := h.dynamic.Resource(taskRunResource).Namespace(namespace).List(ctx, childrenOf(name)); err == nil {
+	if taskRuns, err := h.dynamic.Resource(diagnosis.TaskRunResource).Namespace(namespace).List(ctx, childrenOf(name)); err == nil {
 		for i := range taskRuns.Items {
 			h.mine.Insert(taskRuns.Items[i].GetUID())
 		}

@@ -27,9 +27,6 @@ import (
 	"testing"
 	"time"
 
-	tektonfake "github.com/tektoncd/pipeline/pkg/client/clientset/versioned/fake"
-	eventingfake "knative.dev/eventing/pkg/client/clientset/versioned/fake"
-
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -43,6 +40,7 @@ import (
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdafake "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned/fake"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/diagnosis"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -79,13 +77,13 @@ func newCluster(objects ...runtime.Object) *cluster {
 	c := &cluster{
 		lambda: lambdafake.NewSimpleClientset(lambda...), kube: kubefake.NewSimpleClientset(kube...), serving: servingfake.NewSimpleClientset(serving...),
 		dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
-			taskRunResource: "TaskRunList", triggerResource: "TriggerList",
+			diagnosis.TaskRunResource: "TaskRunList", diagnosis.TriggerResource: "TriggerList",
 		}, others...),
 	}
 	c.session = newSession(nil)
 	c.session.now = func() time.Time { return now }
 	c.session.connect = func() (*clients, error) {
-		return &clients{lambda: c.lambda, kube: c.kube, serving: c.serving, tekton: tektonfake.NewSimpleClientset(), eventing: eventingfake.NewSimpleClientset(), dynamic: c.dynamic, forward: c.forward}, nil
+		return &clients{lambda: c.lambda, kube: c.kube, serving: c.serving, dynamic: c.dynamic, forward: c.forward}, nil
 	}
 	c.session.namespace = func() (string, error) {
 		if *c.session.flags.Namespace != "" {

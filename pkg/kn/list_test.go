@@ -35,6 +35,7 @@ import (
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/diagnosis"
 )
 
 func ago(d time.Duration) metav1.Time { return metav1.NewTime(now.Add(-d)) }
@@ -253,7 +254,7 @@ func TestDescribe(t *testing.T) {
 func TestDescribeWithoutRights(t *testing.T) {
 	c := newCluster(newFunction("hello", isReady))
 	c.dynamic.PrependReactor("list", "taskruns", func(clienttesting.Action) (bool, runtime.Object, error) {
-		return true, nil, apierrors.NewForbidden(taskRunResource.GroupResource(), "", nil)
+		return true, nil, apierrors.NewForbidden(diagnosis.TaskRunResource.GroupResource(), "", nil)
 	})
 	if got := c.run(t.Context(), "describe", "hello"); got.code != ExitOK || !strings.Contains(got.out, "Not shown: builds: taskruns") {
 		t.Errorf("run() = %+v, want what is not shown", got)

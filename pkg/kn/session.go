@@ -23,11 +23,6 @@ import (
 	"sync"
 	"time"
 
-	tektonclientset "github.com/tektoncd/pipeline/pkg/client/clientset/versioned"
-	eventingclientset "knative.dev/eventing/pkg/client/clientset/versioned"
-
-	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/diagnosis"
-
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/dynamic"
@@ -38,6 +33,7 @@ import (
 
 	lambdaclientset "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned"
 	lambdaclient "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned/typed/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/diagnosis"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/portforward"
 )
 
@@ -56,9 +52,6 @@ type clients struct {
 	lambda  lambdaclientset.Interface
 	kube    kubernetes.Interface
 	serving servingclientset.Interface
-	// tekton and eventing are for what tells why something is not ready.
-	tekton   tektonclientset.Interface
-	eventing eventingclientset.Interface
 	// dynamic is for the kinds of Tekton and Eventing, which a cluster may be without.
 	dynamic dynamic.Interface
 	// forward makes a port of a pod reachable through the API server, at address until stop.
@@ -99,12 +92,6 @@ func newClients(flags *genericclioptions.ConfigFlags, warnings io.Writer) (*clie
 	if c.serving, err = servingclientset.NewForConfig(cfg); err != nil {
 		return nil, fmt.Errorf("failed to make the client of Knative Serving: %w", err)
 	}
-	if c.tekton, err = tektonclientset.NewForConfig(cfg); err != nil {
-		return nil, fmt.Errorf("failed to make the client of Tekton: %w", err)
-	}
-	if c.eventing, err = eventingclientset.NewForConfig(cfg); err != nil {
-		return nil, fmt.Errorf("failed to make the client of Knative Eventing: %w", err)
-	}
 	if c.dynamic, err = dynamic.NewForConfig(cfg); err != nil {
 		return nil, fmt.Errorf("failed to make the client of other kinds: %w", err)
 	}
@@ -129,7 +116,7 @@ func (c *clients) functions(namespace string) lambdaclient.LambdaFunctionInterfa
 
 // diagnosis returns what a diagnosis reads with.
 func (c *clients) diagnosis() diagnosis.Clients {
-	return diagnosis.Clients{Lambda: c.lambda, Kube: c.kube, Serving: c.serving, Tekton: c.tekton, Eventing: c.eventing}
+	return diagnosis.Clients{Lambda: c.lambda, Kube: c.kube, Serving: c.serving, Dynamic: c.dynamic}
 }
 
 // addFlags gives a verb, and those below it, the flags that say which cluster and namespace are meant.

@@ -26,6 +26,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/diagnosis"
 )
 
 const (
@@ -45,7 +47,7 @@ type emit = func(from, line string)
 func (c *clients) followBuild(ctx context.Context, namespace, taskRun string, each emit) {
 	var pod string
 	err := wait.PollUntilContextCancel(ctx, lookEvery, true, func(ctx context.Context) (bool, error) {
-		object, err := c.dynamic.Resource(taskRunResource).Namespace(namespace).Get(ctx, taskRun, metav1.GetOptions{})
+		object, err := c.dynamic.Resource(diagnosis.TaskRunResource).Namespace(namespace).Get(ctx, taskRun, metav1.GetOptions{})
 		if err != nil {
 			return false, err
 		}

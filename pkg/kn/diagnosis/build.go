@@ -22,14 +22,12 @@ import (
 	"slices"
 	"strings"
 
-	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"knative.dev/pkg/apis"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
-	"github.com/knative-lambda/knative-lambda-operator/pkg/buildqueue"
 )
 
 const kindTaskRun = "TaskRun"
@@ -46,14 +44,14 @@ func (e *explorer) buildChain(ctx context.Context, c *apis.Condition) []Link {
 	if e.build == nil || e.build.JobName == "" {
 		return e.warning(ctx, e.kind, e.name())
 	}
-	taskRun, sight := find(ctx, e, kindTaskRun, e.namespace(), e.build.JobName, e.Tekton.TektonV1().TaskRuns(e.namespace()))
+	taskRun, sight := find(ctx, e, kindTaskRun, e.namespace(), e.build.JobName, as[tektonTaskRun](e, TaskRunResource, e.namespace()))
 	switch sight {
 	case absent:
 		return e.withoutTaskRun(ctx, c)
 	case hidden:
 		return nil
 	}
-	if buildqueue.Waiting(taskRun) {
+	if taskRun.waiting() {
 		return e.queueChain(ctx, taskRun)
 	}
 	succeeded := taskRun.Status.GetCondition(apis.ConditionSucceeded)
@@ -62,7 +60,7 @@ func (e *explorer) buildChain(ctx context.Context, c *apis.Condition) []Link {
 	}
 	chain := append([]Link{e.link(kindTaskRun, taskRun.Name, succeeded)}, e.quota(ctx, succeeded.Message)...)
 	pod := e.buildPod(ctx, taskRun)
-	if pod != nil && !taskRun.IsDone() {
+	if pod != nil && !taskRun.done() {
 		return append(chain, e.podChain(ctx, pod)...)
 	}
 	if failed := e.failedStep(ctx, taskRun, pod); failed != nil {
@@ -81,18 +79,18 @@ func (e *explorer) withoutTaskRun(ctx context.Context, c *apis.Condition) []Link
 }
 
 // queueChain names some of the builds that run while this one waits.
-func (e *explorer) queueChain(ctx context.Context, taskRun *tektonv1.TaskRun) []Link {
+func (e *explorer) queueChain(ctx context.Context, taskRun *tektonTaskRun) []Link {
 	const selector = lambda.ManagedByLabelKey + "=" + lambda.ManagedByLabelValue
 	waits := Link{Kind: kindTaskRun, Name: taskRun.Name, Type: state, Status: "waits for its turn", Since: &taskRun.CreationTimestamp}
-	known, ok := list(ctx, e, kindTaskRun, "", selector, e.Tekton.TektonV1().TaskRuns(metav1.NamespaceAll))
+	known, ok := list(ctx, e, kindTaskRun, "", selector, as[tektonTaskRun](e, TaskRunResource, metav1.NamespaceAll))
 	if !ok {
-		if known, ok = list(ctx, e, kindTaskRun, e.namespace(), selector, e.Tekton.TektonV1().TaskRuns(e.namespace())); !ok {
+		if known, ok = list(ctx, e, kindTaskRun, e.namespace(), selector, as[tektonTaskRun](e, TaskRunResource, e.namespace())); !ok {
 			return []Link{waits}
 		}
 	}
 	var running []Link
-	for i := range known.Items {
-		if other := &known.Items[i]; buildqueue.Running(other) {
+	for i := range known {
+		if other := &known[i]; other.running() {
 			l := Link{Kind: kindTaskRun, Name: other.Name, Type: state, Status: "has its turn", Since: other.Status.StartTime}
 			if other.Namespace != e.namespace() {
 				l.Namespace = other.Namespace
@@ -135,7 +133,7 @@ func (e *explorer) quota(ctx context.Context, message string) []Link {
 }
 
 // buildPod is the pod of a TaskRun, or nil.
-func (e *explorer) buildPod(ctx context.Context, taskRun *tektonv1.TaskRun) *corev1.Pod {
+func (e *explorer) buildPod(ctx context.Context, taskRun *tektonTaskRun) *corev1.Pod {
 	if taskRun.Status.PodName == "" {
 		return nil
 	}
@@ -146,7 +144,7 @@ func (e *explorer) buildPod(ctx context.Context, taskRun *tektonv1.TaskRun) *cor
 }
 
 // failedStep is the first step that failed, with the end of its log. The pod may be nil.
-func (e *explorer) failedStep(ctx context.Context, taskRun *tektonv1.TaskRun, pod *corev1.Pod) *Link {
+func (e *explorer) failedStep(ctx context.Context, taskRun *tektonTaskRun, pod *corev1.Pod) *Link {
 	for i := range taskRun.Status.Steps {
 		step := &taskRun.Status.Steps[i]
 		if step.Terminated == nil || step.Terminated.ExitCode == 0 {

@@ -25,11 +25,10 @@ import (
 	"fmt"
 	"slices"
 
-	tektonclientset "github.com/tektoncd/pipeline/pkg/client/clientset/versioned"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/clock"
-	eventingclientset "knative.dev/eventing/pkg/client/clientset/versioned"
 	"knative.dev/pkg/apis"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	servingclientset "knative.dev/serving/pkg/client/clientset/versioned"
@@ -41,11 +40,11 @@ import (
 
 // Clients are what is read with.
 type Clients struct {
-	Lambda   lambdaclientset.Interface
-	Kube     kubernetes.Interface
-	Serving  servingclientset.Interface
-	Tekton   tektonclientset.Interface
-	Eventing eventingclientset.Interface
+	Lambda  lambdaclientset.Interface
+	Kube    kubernetes.Interface
+	Serving servingclientset.Interface
+	// Dynamic is for the kinds of Tekton and Knative Eventing.
+	Dynamic dynamic.Interface
 	// Clock tells what time it is. Nil is the machine's.
 	Clock clock.PassiveClock
 }

@@ -120,9 +120,8 @@ func (f *fakes) refuse(verb, resource string, everywhere bool, err error) {
 		return matches, nil, err
 	}
 	f.kube.PrependReactor(verb, "*", react)
-	f.tekton.PrependReactor(verb, "*", react)
 	f.serving.PrependReactor(verb, "*", react)
-	f.eventing.PrependReactor(verb, "*", react)
+	f.dynamic.PrependReactor(verb, "*", react)
 }
 
 func TestJSON(t *testing.T) {

@@ -20,7 +20,6 @@ import (
 	"context"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
-	eventingv1 "knative.dev/eventing/pkg/apis/eventing/v1"
 	"knative.dev/pkg/apis"
 	duckv1 "knative.dev/pkg/apis/duck/v1"
 
@@ -54,9 +53,9 @@ func (e *explorer) brokerChain(ctx context.Context, name string) []Link {
 	if name == "" {
 		return nil
 	}
-	switch broker, sight := find(ctx, e, kindBroker, e.namespace(), name, e.Eventing.EventingV1().Brokers(e.namespace())); sight {
+	switch broker, sight := find(ctx, e, kindBroker, e.namespace(), name, as[duckv1.KResource](e, brokerResource, e.namespace())); sight {
 	case seen:
-		return append(e.worstLink(kindBroker, name, &broker.Status.Status), e.warning(ctx, kindBroker, name)...)
+		return append(e.worstLink(kindBroker, name, &broker.Status), e.warning(ctx, kindBroker, name)...)
 	case absent:
 		return []Link{{Kind: kindBroker, Name: name, Type: state, Status: missing}}
 	}
@@ -65,27 +64,25 @@ func (e *explorer) brokerChain(ctx context.Context, name string) []Link {
 
 // triggerChain is that of the first Trigger that is not ready.
 func (e *explorer) triggerChain(ctx context.Context) []Link {
-	triggers, ok := list(ctx, e, kindTrigger, e.namespace(), e.selector, e.Eventing.EventingV1().Triggers(e.namespace()))
+	triggers, ok := list(ctx, e, kindTrigger, e.namespace(), e.selector, as[eventingTrigger](e, TriggerResource, e.namespace()))
 	if !ok {
 		return nil
 	}
-	for i := range triggers.Items {
-		trigger := &triggers.Items[i]
-		w := worst(&trigger.Status.Status)
+	for i := range triggers {
+		trigger := &triggers[i]
+		w := worst(&trigger.Status)
 		if w == nil {
 			continue
 		}
 		chain := []Link{e.link(kindTrigger, trigger.Name, w)}
 		switch w.Type {
-		case eventingv1.TriggerConditionBroker:
+		case triggerBroker:
 			return append(chain, e.brokerChain(ctx, trigger.Spec.Broker)...)
-		case eventingv1.TriggerConditionSubscriberResolved:
+		case triggerSubscriber:
 			return append(chain, e.destinationChain(ctx, &trigger.Spec.Subscriber)...)
-		case eventingv1.TriggerConditionDeadLetterSinkResolved:
-			if trigger.Spec.Delivery != nil {
-				return append(chain, e.destinationChain(ctx, trigger.Spec.Delivery.DeadLetterSink)...)
-			}
-		case eventingv1.TriggerConditionSubscribed:
+		case triggerDeadLetterSink:
+			return append(chain, e.destinationChain(ctx, trigger.Spec.Delivery.DeadLetterSink)...)
+		case triggerSubscribed:
 			return append(chain, e.subscriptionChain(ctx, trigger.Name)...)
 		}
 		return append(chain, e.warning(ctx, kindTrigger, trigger.Name)...)
@@ -94,13 +91,13 @@ func (e *explorer) triggerChain(ctx context.Context) []Link {
 }
 
 func (e *explorer) subscriptionChain(ctx context.Context, trigger string) []Link {
-	subscriptions, ok := list(ctx, e, "Subscription", e.namespace(), triggerLabel+"="+trigger, e.Eventing.MessagingV1().Subscriptions(e.namespace()))
+	subscriptions, ok := list(ctx, e, "Subscription", e.namespace(), triggerLabel+"="+trigger, as[duckv1.KResource](e, subscriptionResource, e.namespace()))
 	if !ok {
 		return nil
 	}
 	var chain []Link
-	for i := range subscriptions.Items {
-		chain = append(chain, e.worstLink("Subscription", subscriptions.Items[i].Name, &subscriptions.Items[i].Status.Status)...)
+	for i := range subscriptions {
+		chain = append(chain, e.worstLink("Subscription", subscriptions[i].Name, &subscriptions[i].Status)...)
 	}
 	return chain
 }
@@ -162,18 +159,11 @@ func (e *explorer) elsewhereIn(namespace string, links []Link) []Link {
 
 // sourceChain is that of the first source that is not ready.
 func (e *explorer) sourceChain(ctx context.Context) []Link {
-	sources := e.Eventing.SourcesV1()
-	if pings, ok := list(ctx, e, "PingSource", e.namespace(), e.selector, sources.PingSources(e.namespace())); ok {
-		for i := range pings.Items {
-			if chain := e.worstLink("PingSource", pings.Items[i].Name, &pings.Items[i].Status.Status); chain != nil {
-				return append(chain, e.warning(ctx, "PingSource", pings.Items[i].Name)...)
-			}
-		}
-	}
-	if watches, ok := list(ctx, e, "ApiServerSource", e.namespace(), e.selector, sources.ApiServerSources(e.namespace())); ok {
-		for i := range watches.Items {
-			if chain := e.worstLink("ApiServerSource", watches.Items[i].Name, &watches.Items[i].Status.Status); chain != nil {
-				return append(chain, e.warning(ctx, "ApiServerSource", watches.Items[i].Name)...)
+	for _, source := range sourceKinds {
+		sources, _ := list(ctx, e, source.kind, e.namespace(), e.selector, as[duckv1.KResource](e, source.resource, e.namespace()))
+		for i := range sources {
+			if chain := e.worstLink(source.kind, sources[i].Name, &sources[i].Status); chain != nil {
+				return append(chain, e.warning(ctx, source.kind, sources[i].Name)...)
 			}
 		}
 	}
@@ -186,24 +176,24 @@ func (e *explorer) undelivered(ctx context.Context) [][]Link {
 	if !e.wantsEvents || !e.object.GetStatus().GetCondition(v1alpha1.ConditionEventingReady).IsTrue() || e.broker == "" {
 		return nil
 	}
-	triggers, ok := list(ctx, e, kindTrigger, e.namespace(), e.selector, e.Eventing.EventingV1().Triggers(e.namespace()))
+	triggers, ok := list(ctx, e, kindTrigger, e.namespace(), e.selector, as[eventingTrigger](e, TriggerResource, e.namespace()))
 	if !ok {
 		return nil
 	}
 	e.unseen = append(e.unseen, "the store of dead letters: whether events were given up is not seen from here")
 	var chains [][]Link
 	subscribed, sinks := 0, map[duckv1.KReference]bool{}
-	for i := range triggers.Items {
-		trigger := &triggers.Items[i]
+	for i := range triggers {
+		trigger := &triggers[i]
 		if ref := trigger.Spec.Subscriber.Ref; ref != nil {
 			subscribed++
 		}
-		d := trigger.Spec.Delivery
-		if d == nil || d.DeadLetterSink == nil || d.DeadLetterSink.Ref == nil || sinks[*d.DeadLetterSink.Ref] {
+		sink := trigger.Spec.Delivery.DeadLetterSink
+		if sink == nil || sink.Ref == nil || sinks[*sink.Ref] {
 			continue
 		}
-		sinks[*d.DeadLetterSink.Ref] = true
-		if chain := e.destinationChain(ctx, d.DeadLetterSink); chain != nil {
+		sinks[*sink.Ref] = true
+		if chain := e.destinationChain(ctx, sink); chain != nil {
 			chains = append(chains, append([]Link{{Kind: kindTrigger, Name: trigger.Name, Type: state, Status: "has no place for dead letters"}}, chain...))
 		}
 	}

@@ -17,6 +17,7 @@ limitations under the License.
 package diagnosis
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -24,12 +25,12 @@ import (
 	"time"
 
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
-	tektonfake "github.com/tektoncd/pipeline/pkg/client/clientset/versioned/fake"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -37,7 +38,7 @@ import (
 	"k8s.io/client-go/rest"
 	restfake "k8s.io/client-go/rest/fake"
 	clocktesting "k8s.io/utils/clock/testing"
-	eventingfake "knative.dev/eventing/pkg/client/clientset/versioned/fake"
+	eventingscheme "knative.dev/eventing/pkg/client/clientset/versioned/scheme"
 	"knative.dev/pkg/apis"
 	duckv1 "knative.dev/pkg/apis/duck/v1"
 	"knative.dev/pkg/ptr"
@@ -102,38 +103,39 @@ func (p *podsWithLogs) GetLogs(string, *corev1.PodLogOptions) *rest.Request {
 // fakes are clients of what is in the cluster.
 type fakes struct {
 	Clients
-	kube     *fake.Clientset
-	tekton   *tektonfake.Clientset
-	serving  *servingfake.Clientset
-	eventing *eventingfake.Clientset
+	kube    *fake.Clientset
+	serving *servingfake.Clientset
+	dynamic *dynamicfake.FakeDynamicClient
 }
 
 func newFakes(t *testing.T, log string, objects ...runtime.Object) *fakes {
 	t.Helper()
-	var kube, tekton, knative, eventing, own []runtime.Object
+	var kube, knative, others, own []runtime.Object
 	for _, object := range objects {
 		switch object.(type) {
 		case *v1alpha1.LambdaFunction, *v1alpha1.LambdaAgent:
 			own = append(own, object)
-		case *tektonv1.TaskRun:
-			tekton = append(tekton, object)
 		case *servingv1.Service, *servingv1.Configuration, *servingv1.Revision, *servingv1.Route:
 			knative = append(knative, object)
 		default:
 			if _, _, err := scheme.Scheme.ObjectKinds(object); err == nil {
 				kube = append(kube, object)
 			} else {
-				eventing = append(eventing, object)
+				others = append(others, object)
 			}
 		}
 	}
+	known := runtime.NewScheme()
+	if err := errors.Join(tektonv1.AddToScheme(known), eventingscheme.AddToScheme(known)); err != nil {
+		t.Fatal("AddToScheme() =", err)
+	}
 	f := &fakes{
-		kube: fake.NewClientset(kube...), tekton: tektonfake.NewSimpleClientset(tekton...), serving: servingfake.NewSimpleClientset(knative...),
-		eventing: eventingfake.NewSimpleClientset(eventing...),
+		kube: fake.NewClientset(kube...), serving: servingfake.NewSimpleClientset(knative...),
+		dynamic: dynamicfake.NewSimpleDynamicClient(known, others...),
 	}
 	f.Clients = Clients{
-		Lambda: lambdafake.NewSimpleClientset(own...), Kube: &kubeWithLogs{f.kube, log}, Tekton: f.tekton, Serving: f.serving,
-		Eventing: f.eventing, Clock: clocktesting.NewFakePassiveClock(now),
+		Lambda: lambdafake.NewSimpleClientset(own...), Kube: &kubeWithLogs{f.kube, log}, Serving: f.serving, Dynamic: f.dynamic,
+		Clock: clocktesting.NewFakePassiveClock(now),
 	}
 	return f
 }
