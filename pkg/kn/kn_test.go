@@ -154,7 +154,9 @@ func TestCommand(t *testing.T) {
 		"no variable":       {[]string{"run", "--env", "A"}, ExitUsage, "", `--env "A": write NAME=VALUE`},
 		"nothing to run":    {[]string{"run", "testdata/none"}, ExitFailure, "", "failed to find folder"},
 		"port of no kind":   {[]string{"run", "--port", "x"}, ExitUsage, "", "invalid argument"},
-		"unknown output":    {[]string{"list", "-o", "xml"}, ExitUsage, "", `--output "xml": it is none of wide, url`},
+		"unknown output":    {[]string{"list", "-o", "xml"}, ExitUsage, "", `--output "xml": it is none of wide, url, yaml, json, name, jsonpath=`},
+		"unknown template":  {[]string{"list", "-o", "go-template={{.}}"}, ExitUsage, "", `--output "go-template={{.}}": it is none of wide, url`},
+		"invalid path":      {[]string{"list", "-o", "jsonpath={"}, ExitUsage, "", `--output "jsonpath={": error parsing jsonpath {`},
 		"nothing described": {[]string{"describe"}, ExitUsage, "", "accepts 1 arg(s), received 0\nTry:   kn lambda describe --help"},
 		"nothing deleted":   {[]string{"delete"}, ExitUsage, "", "or say --all"},
 	} {

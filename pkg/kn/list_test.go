@@ -300,7 +300,7 @@ func TestCompletion(t *testing.T) {
 		"of a namespace":      {[]string{"describe", "-n", "shop", ""}, "orders\n:4\n"},
 		"only one":            {[]string{"describe", "hello", ""}, ":4\n"},
 		"several, each once":  {[]string{"delete", "hello", ""}, "image\nnew\norders\n:4\n"},
-		"formats":             {[]string{"list", "--output", ""}, "wide\nurl\nyaml\njson\nname\njsonpath=\ngo-template=\n:4\n"},
+		"formats":             {[]string{"list", "--output", ""}, "wide\nurl\nyaml\njson\nname\njsonpath=\n:4\n"},
 		"languages":           {[]string{"create", "a", "--language", ""}, "python\nnodejs\ngo\n:4\n"},
 		"files":               {[]string{"create", "a", "--code-file", ""}, ":0\n"},
 		"no files":            {[]string{"create", "a", "--code", ""}, ":4\n"},

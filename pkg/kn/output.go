@@ -37,39 +37,55 @@ const (
 
 // output is the flag --output: what kubectl has, and formats of the verb's own.
 type output struct {
-	flags *genericclioptions.PrintFlags
-	own   []string
+	format  string
+	own     []string
+	kubectl []formatFlags
+}
+
+// formatFlags are some formats of kubectl's. go-template is not among them: it calls methods by their names, so that the linker
+// keeps all methods of all types, and the program is half as large again.
+type formatFlags interface {
+	ToPrinter(format string) (printers.ResourcePrinter, error)
 }
 
 // newOutput adds the flag to a verb. done is what kubectl's format name says of an object, such as created.
 func newOutput(cmd *cobra.Command, done string, own ...string) *output {
-	o := &output{flags: genericclioptions.NewPrintFlags(done).WithTypeSetter(lambdascheme.Scheme), own: own}
-	o.flags.AddFlags(cmd)
-	for _, flag := range []string{"allow-missing-template-keys", "template", "show-managed-fields"} {
-		// They are kubectl's, and rarely wanted.
-		cmd.Flags().Lookup(flag).Hidden = true
-	}
-	formats := append(slices.Clone(own), "yaml", "json", "name", "jsonpath=", "go-template=")
-	cmd.Flags().Lookup("output").Usage = "Output format. One of: " + strings.Join(formats, ", ") + "."
-	complete(cmd, "output", oneOf(formats...))
+	objects := genericclioptions.NewJSONYamlPrintFlags()
+	objects.AddFlags(cmd)
+	cmd.Flags().Lookup("show-managed-fields").Hidden = true // It is kubectl's, and rarely wanted.
+	o := &output{own: own, kubectl: []formatFlags{
+		objects, genericclioptions.NewNamePrintFlags(done), genericclioptions.NewJSONPathPrintFlags("", true),
+	}}
+	cmd.Flags().StringVarP(&o.format, "output", "o", "", "Output format. One of: "+strings.Join(o.formats(), ", ")+".")
+	complete(cmd, "output", oneOf(o.formats()...))
 	return o
+}
+
+// formats are those that are told of.
+func (o *output) formats() []string {
+	return append(slices.Clone(o.own), "yaml", "json", "name", "jsonpath=")
 }
 
 // is is true where --output is a format of the verb's own, "" included.
 func (o *output) is(format string) bool {
-	return *o.flags.OutputFormat == format
+	return o.format == format
 }
 
 // printer returns what prints objects in a format of kubectl's, and nil where it is one of the verb's own.
 func (o *output) printer() (printers.ResourcePrinter, error) {
-	if o.is("") || slices.Contains(o.own, *o.flags.OutputFormat) {
+	if o.is("") || slices.Contains(o.own, o.format) {
 		return nil, nil
 	}
-	printer, err := o.flags.ToPrinter()
-	if err != nil {
-		return nil, usagef("--output %q: it is none of %s", *o.flags.OutputFormat, strings.Join(append(slices.Clone(o.own), o.flags.AllowedFormats()...), ", "))
+	for _, flags := range o.kubectl {
+		printer, err := flags.ToPrinter(o.format)
+		switch {
+		case err == nil:
+			return printers.NewTypeSetter(lambdascheme.Scheme).ToPrinter(printer), nil
+		case !genericclioptions.IsNoCompatiblePrinterError(err):
+			return nil, usagef("--output %q: %v", o.format, err)
+		}
 	}
-	return printer, nil
+	return nil, usagef("--output %q: it is none of %s", o.format, strings.Join(o.formats(), ", "))
 }
 
 // printList writes a list. Names are printed one by one: kubectl's printer does not take lists of them.
