@@ -39,11 +39,11 @@ var pauses = wait.Backoff{Duration: 20 * time.Millisecond, Factor: 2, Jitter: .5
 // errLater is for what will be otherwise by itself.
 var errLater = errors.New("not yet")
 
-// inDoubt is for a write that may have been done or not: its answer was lost.
-type inDoubt struct{ cause error }
+// doubtfulError is of a write that may have been done or not: its answer was lost.
+type doubtfulError struct{ cause error }
 
-func (d *inDoubt) Error() string { return d.cause.Error() }
-func (d *inDoubt) Unwrap() error { return d.cause }
+func (d *doubtfulError) Error() string { return d.cause.Error() }
+func (d *doubtfulError) Unwrap() error { return d.cause }
 
 // written says of the error of a write whether it leaves a doubt.
 func written(err error) error {
@@ -51,7 +51,7 @@ func written(err error) error {
 	if err == nil || errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &status) && !apierrs.IsTimeout(err) {
 		return err
 	}
-	return &inDoubt{err}
+	return &doubtfulError{err}
 }
 
 // persist tries a command until it is done or refused, or until patience is at its end. A try that failed may yet have been
@@ -70,8 +70,8 @@ func persist(ctx context.Context, patience time.Duration, try func(context.Conte
 		if !transient(err) {
 			return false, terminal(err)
 		}
-		if _, ok := errors.AsType[*inDoubt](err); ok {
-			trying = ctx
+		if _, ok := errors.AsType[*doubtfulError](err); ok {
+			trying = ctx //nolint:fatcontext // It is the one that trying was made of.
 		}
 		select {
 		case <-trying.Done():

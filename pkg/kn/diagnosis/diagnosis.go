@@ -133,8 +133,9 @@ func (e *explorer) descend(ctx context.Context, c *apis.Condition) []Link {
 }
 
 // beside are the conditions that something may be wrong by although the function or agent is ready.
-var beside = []apis.ConditionType{v1alpha1.ConditionEventingReady, v1alpha1.ConditionAIReady, v1alpha1.ConditionMonitoringReady,
-	v1alpha1.ConditionPermissionsReady}
+var beside = []apis.ConditionType{
+	v1alpha1.ConditionEventingReady, v1alpha1.ConditionAIReady, v1alpha1.ConditionMonitoringReady, v1alpha1.ConditionPermissionsReady,
+}
 
 // chosen are the reasons of conditions that are as their owner wants them, or that follow from others.
 var chosen = []string{v1alpha1.ReasonHealthCheckDisabled, v1alpha1.ReasonWaitingForService}
