@@ -156,6 +156,9 @@ func send(ctx context.Context, o Order, id int, straight bool) (status int, dupl
 	}
 	defer response.Body.Close()
 	io.Copy(io.Discard, response.Body)
+	if straight && response.Header.Get("Content-Type") != "application/json" {
+		return 0, false // It is not the receiver's.
+	}
 	return response.StatusCode, response.Header.Get("Lambda-Duplicate") != ""
 }
 `
