@@ -17,7 +17,6 @@ limitations under the License.
 package kn
 
 import (
-	"bytes"
 	"cmp"
 	"embed"
 	"errors"
@@ -28,7 +27,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/template"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -178,20 +176,37 @@ func (s *scaffold) write() ([]string, error) {
 // files returns what is written, by name.
 func (s *scaffold) files() (map[string][]byte, error) {
 	files := map[string][]byte{}
+	// What package text/template calls it finds by name: with it the linker would keep all methods that there are.
+	fill := strings.NewReplacer("NAME", s.Name, "GIT", s.Git, "LANGUAGE", s.Language, "CALLS", calls[s.Template])
 	for _, folder := range []string{"templates", path.Join("templates", s.Language), path.Join("templates", s.Language, s.Template)} {
-		all, err := template.ParseFS(templates, folder+"/*.tmpl")
+		entries, err := templates.ReadDir(folder)
 		if err != nil {
-			return nil, fmt.Errorf("failed to read the template: %w", err)
+			return nil, fmt.Errorf("failed to read the templates: %w", err)
 		}
-		for _, t := range all.Templates() {
-			var text bytes.Buffer
-			if err := t.Execute(&text, s); err != nil {
-				return nil, fmt.Errorf("failed to fill in the template: %w", err)
+		for _, entry := range entries {
+			if entry.IsDir() {
+				continue
 			}
-			files[strings.TrimSuffix(t.Name(), ".tmpl")] = text.Bytes()
+			text, err := templates.ReadFile(path.Join(folder, entry.Name()))
+			if err != nil {
+				return nil, fmt.Errorf("failed to read a template: %w", err)
+			}
+			files[strings.TrimSuffix(entry.Name(), ".tmpl")] = []byte(fill.Replace(string(text)))
 		}
 	}
 	return files, nil
+}
+
+// calls are the lines of the manifest that say what calls the function, by template.
+var calls = map[string]string{
+	"event": `  triggers:
+    - broker: lambda-broker
+      filter: {type: com.example.order.placed}
+`,
+	"cron": `  eventing:
+    schedules:
+      - {name: hourly, schedule: "0 * * * *", contentType: application/json, data: '{"do": "report"}'}
+`,
 }
 
 // next says what was written, and what may be done with it.

@@ -119,6 +119,10 @@ func (s *scenario) wantPod(la *v1alpha1.LambdaAgent) {
 	if err != nil || len(pods.Items) == 0 {
 		s.Fatalf("Of revision %q there are %d instances: %v", la.Status.ServiceStatus.LatestRevision, len(pods.Items), err)
 	}
+	revision, err := clients.Serving.ServingV1().Revisions(s.namespace).Get(interrupted, la.Status.ServiceStatus.LatestRevision, metav1.GetOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
 	pod := &pods.Items[0]
 	c := &pod.Spec.Containers[0]
 	for field, values := range map[string][2]any{
@@ -126,10 +130,10 @@ func (s *scenario) wantPod(la *v1alpha1.LambdaAgent) {
 		"image.pullPolicy":               {c.ImagePullPolicy, corev1.PullAlways},
 		"image.imagePullSecrets":         {slices.Contains(pod.Spec.ImagePullSecrets, la.Spec.Image.ImagePullSecrets[0]), true},
 		"serviceAccountName":             {pod.Spec.ServiceAccountName, "edited"},
-		"scaling.minReplicas":            {pod.Annotations[autoscaling.MinScaleAnnotationKey], "1"},
-		"scaling.maxReplicas":            {pod.Annotations[autoscaling.MaxScaleAnnotationKey], "2"},
-		"scaling.targetConcurrency":      {pod.Annotations[autoscaling.TargetAnnotationKey], "4"},
-		"scaling.scaleToZeroGracePeriod": {pod.Annotations[autoscaling.ScaleToZeroPodRetentionPeriodKey], "45s"},
+		"scaling.minReplicas":            {revision.Annotations[autoscaling.MinScaleAnnotationKey], "1"},
+		"scaling.maxReplicas":            {revision.Annotations[autoscaling.MaxScaleAnnotationKey], "2"},
+		"scaling.targetConcurrency":      {revision.Annotations[autoscaling.TargetAnnotationKey], "4"},
+		"scaling.scaleToZeroGracePeriod": {revision.Annotations[autoscaling.ScaleToZeroPodRetentionPeriodKey], "45s"},
 		"scaling.containerConcurrency":   {s.concurrency(pod), "5"},
 		"resources.requests":             {c.Resources.Requests.Cpu().String(), "11m"},
 		"resources.limits":               {c.Resources.Limits.Memory().String(), "111Mi"},
