@@ -18,7 +18,6 @@ package kn
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +29,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 )
 
 // What a checkup finds of one thing.
@@ -168,26 +166,14 @@ func (d *checkup) unseen(name string, err error) {
 
 // print writes the checks in one of doctorFormats.
 func (d *checkup) print(out io.Writer, format string) error {
-	var text []byte
-	var err error
-	switch format {
-	case "json":
-		text, err = json.MarshalIndent(d.checks, "", "  ")
-		text = append(text, '\n')
-	case "yaml":
-		text, err = yaml.Marshal(d.checks)
-	default:
-		t := &table{columns: []column{{name: "Check"}, {name: "State"}, {name: "What to do"}, {name: "Found", wide: true}}}
-		for _, c := range d.checks {
-			t.rows = append(t.rows, []string{c.Check, c.State, c.Todo, oneLine(c.Found)})
-		}
-		return t.print(out, format == formatWide)
+	if format == "json" || format == "yaml" {
+		return printJSON(out, d.checks, format)
 	}
-	if err != nil {
-		return fmt.Errorf("failed to encode what was found: %w", err)
+	t := &table{columns: []column{{name: "Check"}, {name: "State"}, {name: "What to do"}, {name: "Found", wide: true}}}
+	for _, c := range d.checks {
+		t.rows = append(t.rows, []string{c.Check, c.State, c.Todo, oneLine(c.Found)})
 	}
-	_, err = out.Write(text)
-	return err
+	return t.print(out, format == formatWide)
 }
 
 // verdict is an error where something has failed, and says what.

@@ -33,7 +33,8 @@ const (
 	ExitFailure = 1
 	// ExitUsage : the flags or the arguments are wrong. Nothing was done.
 	ExitUsage = 2
-	// ExitNotReady : the function did not become ready, or not in time.
+	// ExitNotReady : the function did not become ready, or not in time; of dead letters that were sent again, some are still
+	// there.
 	ExitNotReady = 3
 	// ExitLost : what was asked for is done, but for what cannot be had here.
 	ExitLost = 4

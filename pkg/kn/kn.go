@@ -86,7 +86,7 @@ Exit codes:
   0    done
   1    it failed
   2    the flags or the arguments are wrong
-  3    the function did not become ready, or not in time
+  3    the function did not become ready, or not in time; of dead letters that were sent again, some are still there
   4    something of what was imported is left out, or has no effect
   130  interrupted`
 
@@ -120,6 +120,7 @@ func newRoot(s *session) *cobra.Command {
 		newInvokeCommand(s), newBuildCommand(s), newRollbackCommand(s), newTrafficCommand(s),
 		newLogsCommand(s), newEventsCommand(s), newWhyCommand(s),
 		newDoctorCommand(s),
+		newDeadLettersCommand(s),
 	} {
 		s.addFlags(verb)
 		root.AddCommand(verb)

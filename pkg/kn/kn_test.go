@@ -21,6 +21,7 @@ import (
 	"context"
 	"flag"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,6 +58,10 @@ type cluster struct {
 	dynamic *dynamicfake.FakeDynamicClient
 	forward func(ctx context.Context, namespace, pod string, port int) (address string, stop func(), err error)
 	in      string
+	// asked is true where in is what somebody types.
+	asked bool
+	// authorization is what the kubeconfig logs in with.
+	authorization string
 }
 
 // newCluster makes a cluster with objects of whatever kinds.
@@ -82,8 +87,10 @@ func newCluster(objects ...runtime.Object) *cluster {
 	}
 	c.session = newSession(nil)
 	c.session.now = func() time.Time { return now }
+	c.session.every = time.Nanosecond
+	c.session.terminal = func(any) bool { return c.asked }
 	c.session.connect = func() (*clients, error) {
-		return &clients{lambda: c.lambda, kube: c.kube, serving: c.serving, dynamic: c.dynamic, forward: c.forward}, nil
+		return &clients{lambda: c.lambda, kube: c.kube, serving: c.serving, dynamic: c.dynamic, forward: c.forward, authorized: c.authorized}, nil
 	}
 	c.session.namespace = func() (string, error) {
 		if *c.session.flags.Namespace != "" {
@@ -92,6 +99,16 @@ func newCluster(objects ...runtime.Object) *cluster {
 		return "default", nil
 	}
 	return c
+}
+
+// authorized has requests carry what the kubeconfig logs in with.
+func (c *cluster) authorized(next http.RoundTripper) (http.RoundTripper, error) {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		if c.authorization != "" {
+			request.Header.Set("Authorization", c.authorization)
+		}
+		return next.RoundTrip(request)
+	}), nil
 }
 
 // result is what became of a command.

@@ -17,6 +17,9 @@ limitations under the License.
 package kn
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -24,6 +27,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
+	"sigs.k8s.io/yaml"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdascheme "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned/scheme"
@@ -99,4 +103,24 @@ func (o *output) printList(printer printers.ResourcePrinter, list *v1alpha1.Lamb
 		}
 	}
 	return nil
+}
+
+// printJSON writes what can be JSON as that, or as YAML.
+func printJSON(out io.Writer, value any, format string) error {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Errorf("failed to encode the answer: %w", err)
+	}
+	encoded := text.Bytes()
+	if format == "yaml" {
+		var err error
+		if encoded, err = yaml.JSONToYAML(encoded); err != nil {
+			return fmt.Errorf("failed to encode the answer: %w", err)
+		}
+	}
+	_, err := out.Write(encoded)
+	return err
 }

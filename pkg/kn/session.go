@@ -20,11 +20,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -45,6 +47,10 @@ type session struct {
 	// namespace is that of --namespace, else that of the kubeconfig's context.
 	namespace func() (string, error)
 	now       func() time.Time
+	// every is how long to wait before something is looked at again that cannot be watched.
+	every time.Duration
+	// terminal is true where somebody sits who can be asked.
+	terminal func(any) bool
 }
 
 // clients talk to the API server.
@@ -56,6 +62,8 @@ type clients struct {
 	dynamic dynamic.Interface
 	// forward makes a port of a pod reachable through the API server, at address until stop.
 	forward func(ctx context.Context, namespace, pod string, port int) (address string, stop func(), err error)
+	// authorized has requests carry what the kubeconfig logs in with, as far as a header can: a token, whoever issues it.
+	authorized func(http.RoundTripper) (http.RoundTripper, error)
 }
 
 // newSession makes a session. What the API server warns of is written to warnings.
@@ -70,7 +78,9 @@ func newSession(warnings io.Writer) *session {
 			namespace, _, err := flags.ToRawKubeConfigLoader().Namespace()
 			return namespace, err
 		},
-		now: time.Now,
+		now:      time.Now,
+		every:    lookEvery,
+		terminal: printers.IsTerminal,
 	}
 }
 
@@ -97,6 +107,9 @@ func newClients(flags *genericclioptions.ConfigFlags, warnings io.Writer) (*clie
 	}
 	c.forward = func(ctx context.Context, namespace, pod string, port int) (string, func(), error) {
 		return portforward.Pod(ctx, cfg, c.kube, namespace, pod, port)
+	}
+	c.authorized = func(next http.RoundTripper) (http.RoundTripper, error) {
+		return rest.HTTPWrappersForConfig(cfg, next)
 	}
 	return c, nil
 }
