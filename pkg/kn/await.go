@@ -32,42 +32,62 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
 
-// watchFunction calls changed with the function as it is, and after each change, until that returns true or an error. A
-// function that is not there, or not any more, is nil.
+// object is a function or an agent.
+type object interface {
+	comparable
+	metav1.Object
+	runtime.Object
+}
+
+// objects are the functions or the agents of a namespace.
+type objects[T object, L runtime.Object] interface {
+	Get(ctx context.Context, name string, options metav1.GetOptions) (T, error)
+	List(ctx context.Context, options metav1.ListOptions) (L, error)
+	Watch(ctx context.Context, options metav1.ListOptions) (watch.Interface, error)
+}
+
+// watchFunction is watchObject for a function.
 func (c *clients) watchFunction(ctx context.Context, namespace, name string, changed func(*v1alpha1.LambdaFunction) (bool, error)) error {
-	functions, selector := c.functions(namespace), fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
+	return watchObject(ctx, c, c.functions(namespace), &v1alpha1.LambdaFunction{}, name, changed)
+}
+
+// watchObject calls changed with the object as it is, and after each change, until that returns true or an error. One that is
+// not there, or not any more, is nil. kind is any object of the kind.
+func watchObject[T object, L runtime.Object](ctx context.Context, c *clients, all objects[T, L], kind T, name string, changed func(T) (bool, error)) error {
+	var none T
+	selector := fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			options.FieldSelector = selector
-			return functions.List(ctx, options)
+			return all.List(ctx, options)
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			options.FieldSelector = selector
-			return functions.Watch(ctx, options)
+			return all.Watch(ctx, options)
 		},
 	}
 	// One that is gone before it is watched makes no event.
 	missing := func(store cache.Store) (bool, error) {
 		for _, object := range store.List() {
-			if fn, ok := object.(*v1alpha1.LambdaFunction); ok && fn.Name == name {
+			if found, ok := object.(T); ok && found.GetName() == name {
 				return false, nil
 			}
 		}
 		// The first list may be of a cache that has not heard of it yet.
-		if _, err := functions.Get(ctx, name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		if _, err := all.Get(ctx, name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 			return false, err
 		}
-		return changed(nil)
+		return changed(none)
 	}
-	_, err := watchtools.UntilWithSync(ctx, cache.ToListWatcherWithWatchListSemantics(lw, c.lambda), &v1alpha1.LambdaFunction{}, missing, func(event watch.Event) (bool, error) {
-		fn, ok := event.Object.(*v1alpha1.LambdaFunction)
-		if !ok || fn.Name != name {
+	_, err := watchtools.UntilWithSync(ctx, cache.ToListWatcherWithWatchListSemantics(lw, c.lambda), kind, missing, func(event watch.Event) (bool, error) {
+		found, ok := event.Object.(T)
+		if !ok || found.GetName() != name {
 			return false, nil
 		}
 		if event.Type == watch.Deleted {
-			fn = nil
+			found = none
 		}
-		return changed(fn)
+		return changed(found)
 	})
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err() // which the watch's own error does not wrap
@@ -75,15 +95,16 @@ func (c *clients) watchFunction(ctx context.Context, namespace, name string, cha
 	return err
 }
 
-// awaitGone waits until a function is not there any more.
-func (c *clients) awaitGone(ctx context.Context, namespace, name string, timeout time.Duration) error {
+// awaitGone waits until something is not there any more. kind is any object of its kind, and resource what kubectl calls it.
+func awaitGone[T object, L runtime.Object](ctx context.Context, c *clients, all objects[T, L], kind T, resource, name string, timeout time.Duration) error {
 	waiting, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := c.watchFunction(waiting, namespace, name, func(fn *v1alpha1.LambdaFunction) (bool, error) { return fn == nil, nil })
+	var none T
+	err := watchObject(waiting, c, all, kind, name, func(found T) (bool, error) { return found == none, nil })
 	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
 		return &commandError{
 			error: fmt.Errorf("it is not gone after %s", timeout),
-			next:  "kubectl get lambdafunction " + name + " -o yaml # metadata.finalizers says who holds it", code: ExitNotReady,
+			next:  "kubectl get " + resource + " " + name + " -o yaml # metadata.finalizers says who holds it", code: ExitNotReady,
 		}
 	}
 	return err

@@ -63,18 +63,38 @@ func completion(cmd *cobra.Command, list names) ([]cobra.Completion, cobra.Shell
 
 // completeFunction completes the name of a function, which is the first argument.
 func (s *session) completeFunction(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return completeFirst(cmd, args, s.functionNames)
+}
+
+// completeFirst completes the first argument.
+func completeFirst(cmd *cobra.Command, args []string, list names) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return completion(cmd, s.functionNames)
+	return completion(cmd, list)
+}
+
+// completeOthers completes to what is not there yet.
+func completeOthers(cmd *cobra.Command, args []string, list names) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return completion(cmd, func(ctx context.Context) ([]string, error) {
+		found, err := list(ctx)
+		return slices.DeleteFunc(found, func(name string) bool { return slices.Contains(args, name) }), err
+	})
+}
+
+// completeAgent completes the name of an agent, which is the first argument.
+func (s *session) completeAgent(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return completeFirst(cmd, args, s.agentNames)
+}
+
+// completeAgents completes the names of agents, but for those that are there.
+func (s *session) completeAgents(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return completeOthers(cmd, args, s.agentNames)
 }
 
 // completeFunctions completes the names of functions, but for those that are there.
 func (s *session) completeFunctions(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return completion(cmd, func(ctx context.Context) ([]string, error) {
-		found, err := s.functionNames(ctx)
-		return slices.DeleteFunc(found, func(name string) bool { return slices.Contains(args, name) }), err
-	})
+	return completeOthers(cmd, args, s.functionNames)
 }
 
 func (s *session) functionNames(ctx context.Context) ([]string, error) {
@@ -83,6 +103,22 @@ func (s *session) functionNames(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	list, err := c.functions(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	found := make([]string, 0, len(list.Items))
+	for i := range list.Items {
+		found = append(found, list.Items[i].Name)
+	}
+	return found, nil
+}
+
+func (s *session) agentNames(ctx context.Context) ([]string, error) {
+	c, namespace, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	list, err := c.agents(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/cli-runtime/pkg/printers"
 	"knative.dev/pkg/apis"
+	duckv1 "knative.dev/pkg/apis/duck/v1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -92,9 +93,18 @@ func newDescribeCommand(s *session) *cobra.Command {
 
 // print writes the description. Each part has columns of its own widths.
 func (d *details) print(out io.Writer, now time.Time) error {
-	for _, part := range []func(io.Writer, time.Time){
-		d.printHead, d.printConditions, d.printCause, d.printBuilds, d.printRevisions, d.printEventing, d.printEvents, d.printNotes,
-	} {
+	return printParts(out, now,
+		d.printHead,
+		func(w io.Writer, now time.Time) { printConditions(w, now, d.fn, "function") },
+		func(w io.Writer, _ time.Time) { printCause(w, d.fn, "kn lambda why "+d.fn.Name) },
+		d.printBuilds, d.printRevisions,
+		func(w io.Writer, _ time.Time) { d.printEventing(w, d.fn.Status.EventingStatus) },
+		d.printEvents, d.printNotes)
+}
+
+// printParts writes the parts of a description.
+func printParts(out io.Writer, now time.Time, parts ...func(io.Writer, time.Time)) error {
+	for _, part := range parts {
 		w := printers.GetNewTabWriter(out)
 		part(w, now)
 		if err := w.Flush(); err != nil {
@@ -122,7 +132,7 @@ func (d *details) printHead(w io.Writer, now time.Time) {
 	field(w, "Name", fn.Name)
 	field(w, "Namespace", fn.Namespace)
 	field(w, "Age", age(now, fn.CreationTimestamp))
-	field(w, "URL", urlOf(fn))
+	field(w, "URL", urlOf(fn.Status.URL))
 	field(w, "Phase", string(fn.Status.Phase))
 	field(w, "Source", sourceOf(&spec.Source))
 	if spec.Source.Type == v1alpha1.SourceTypeGit && spec.Source.Git != nil {
@@ -139,7 +149,7 @@ func (d *details) printHead(w io.Writer, now time.Time) {
 		field(w, "Timeout", (time.Duration(*spec.TimeoutSeconds) * time.Second).String())
 	}
 	field(w, "Service account", spec.ServiceAccountName)
-	field(w, "Environment", strings.Join(environmentOf(spec), ", "))
+	field(w, "Environment", strings.Join(environmentOf(spec.Env, spec.EnvFrom), ", "))
 }
 
 // scaleOf says how many instances there may be, and how busy.
@@ -159,9 +169,9 @@ func scaleOf(s *v1alpha1.ScalingSpec) string {
 }
 
 // environmentOf are the variables; where a value comes from elsewhere, from where. Secrets are not read.
-func environmentOf(spec *v1alpha1.LambdaFunctionSpec) []string {
+func environmentOf(env []corev1.EnvVar, envFrom []corev1.EnvFromSource) []string {
 	var said []string
-	for _, v := range spec.Env {
+	for _, v := range env {
 		value := v.Value
 		if from := v.ValueFrom; from != nil {
 			switch {
@@ -175,7 +185,7 @@ func environmentOf(spec *v1alpha1.LambdaFunctionSpec) []string {
 		}
 		said = append(said, v.Name+"="+value)
 	}
-	for _, from := range spec.EnvFrom {
+	for _, from := range envFrom {
 		switch {
 		case from.SecretRef != nil:
 			said = append(said, from.Prefix+"*=secret:"+from.SecretRef.Name)
@@ -200,15 +210,16 @@ func mark(status corev1.ConditionStatus, severity apis.ConditionSeverity) string
 }
 
 // printConditions writes Ready, and below it what it is made of, in the order in which one is the cause of the next.
-func (d *details) printConditions(w io.Writer, now time.Time) {
-	conditions := slices.Clone(d.fn.Status.Conditions)
+func printConditions(w io.Writer, now time.Time, of duckv1.KRShaped, what string) {
+	conditions := slices.Clone(of.GetStatus().Conditions)
 	if len(conditions) == 0 {
-		fmt.Fprintf(w, "\nConditions: none yet: the operator has not seen the function\n")
+		fmt.Fprintf(w, "\nConditions: none yet: the operator has not seen the %s\n", what)
 		return
 	}
 	order := []apis.ConditionType{
 		v1alpha1.ConditionReady, v1alpha1.ConditionSourceReady, v1alpha1.ConditionBuildReady, v1alpha1.ConditionDeployReady,
 		v1alpha1.ConditionServiceReady, v1alpha1.ConditionEventingReady,
+		v1alpha1.ConditionAIReady, v1alpha1.ConditionPermissionsReady, v1alpha1.ConditionMonitoringReady,
 	}
 	slices.SortStableFunc(conditions, func(a, b apis.Condition) int {
 		return cmp.Compare(slices.Index(order, a.Type), slices.Index(order, b.Type))
@@ -224,12 +235,13 @@ func (d *details) printConditions(w io.Writer, now time.Time) {
 	}
 }
 
-// printCause says why a function is not ready.
-func (d *details) printCause(w io.Writer, _ time.Time) {
-	if c := ready(d.fn); c == nil && len(d.fn.Status.Conditions) > 0 {
+// printCause says why something is not ready. more is what tells more of it, or "".
+func printCause(w io.Writer, of duckv1.KRShaped, more string) {
+	if c := ready(of); c == nil && len(of.GetStatus().Conditions) > 0 {
 		fmt.Fprintf(w, "\nThe operator has not seen the present spec yet.\n")
 	} else if c != nil && !c.IsTrue() && c.Message != "" {
-		fmt.Fprintf(w, "\nNot ready:\t%s\nMore:\tkn lambda why %s\n", c.Message, d.fn.Name)
+		fmt.Fprintf(w, "\nNot ready:\t%s\n", c.Message)
+		field(w, "More", more)
 	}
 }
 
@@ -294,8 +306,7 @@ func sharesOf(service *servingv1.Service) map[string]string {
 // latestRevision stands for the newest Revision that is ready, as kn has it.
 const latestRevision = "@latest"
 
-func (d *details) printEventing(w io.Writer, _ time.Time) {
-	status := d.fn.Status.EventingStatus
+func (d *details) printEventing(w io.Writer, status *v1alpha1.EventingStatus) {
 	if status == nil && len(d.triggers) == 0 {
 		return
 	}

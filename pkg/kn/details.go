@@ -84,7 +84,7 @@ func (c *clients) look(ctx context.Context, namespace, name string) (*details, e
 	} else {
 		d.triggers = triggers.Items
 	}
-	if d.events, err = c.functionEvents(ctx, fn); err != nil {
+	if d.events, err = c.eventsOf(ctx, "LambdaFunction", fn); err != nil {
 		d.leaveOut("events", err)
 	}
 	return d, nil
@@ -186,15 +186,15 @@ func text(value any) string {
 	return s
 }
 
-// functionEvents are the Kubernetes events of the function itself, the newest last.
-func (c *clients) functionEvents(ctx context.Context, fn *v1alpha1.LambdaFunction) ([]corev1.Event, error) {
-	list, err := c.kube.CoreV1().Events(fn.Namespace).List(ctx, metav1.ListOptions{
-		FieldSelector: fields.Set{"involvedObject.kind": "LambdaFunction", "involvedObject.name": fn.Name}.String(),
+// eventsOf are the Kubernetes events of an object itself, the newest last.
+func (c *clients) eventsOf(ctx context.Context, kind string, of metav1.Object) ([]corev1.Event, error) {
+	list, err := c.kube.CoreV1().Events(of.GetNamespace()).List(ctx, metav1.ListOptions{
+		FieldSelector: fields.Set{"involvedObject.kind": kind, "involvedObject.name": of.GetName()}.String(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	list.Items = slices.DeleteFunc(list.Items, func(e corev1.Event) bool { return e.InvolvedObject.UID != fn.UID })
+	list.Items = slices.DeleteFunc(list.Items, func(e corev1.Event) bool { return e.InvolvedObject.UID != of.GetUID() })
 	slices.SortStableFunc(list.Items, func(a, b corev1.Event) int { return seen(&a).Compare(seen(&b).Time) })
 	return list.Items, nil
 }

@@ -93,12 +93,21 @@ func explain(err error) *commandError {
 
 // functionError is explain for a call that is about one function.
 func functionError(err error, verb, namespace, name string) error {
+	return namedError(err, "function", "kn lambda list --all-namespaces", verb, namespace, name)
+}
+
+// agentError is explain for a call that is about one agent.
+func agentError(err error, verb, namespace, name string) error {
+	return namedError(err, "agent", "kn lambda agent list --all-namespaces", verb, namespace, name)
+}
+
+func namedError(err error, kind, list, verb, namespace, name string) error {
 	if err == nil {
 		return nil
 	}
 	status := apierrors.APIStatus(nil)
 	if apierrors.IsNotFound(err) && errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Name == name {
-		return failf("kn lambda list --all-namespaces", "failed to %s function %q: there is none of this name in namespace %q", verb, name, namespace)
+		return failf(list, "failed to %s %s %q: there is none of this name in namespace %q", verb, kind, name, namespace)
 	}
-	return fmt.Errorf("failed to %s function %q: %w", verb, name, err)
+	return fmt.Errorf("failed to %s %s %q: %w", verb, kind, name, err)
 }

@@ -32,8 +32,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"knative.dev/pkg/apis"
 )
 
 const invokeExample = `
@@ -61,7 +60,19 @@ type invocation struct {
 	event                           eventFlags
 	portForward, trace              bool
 	servingNamespace                string
+	find                            func(ctx context.Context, c *clients, namespace, name string) (*callee, error)
 }
+
+// callee is a function or an agent that is called.
+type callee struct {
+	// what people call it.
+	what, namespace, name string
+	url                   *apis.URL
+	// why and logs are commands that tell why it has no URL, and what it has written.
+	why, logs string
+}
+
+func (of *callee) String() string { return fmt.Sprintf("%s %q", of.what, of.name) }
 
 // eventFlags are the attributes of an event.
 type eventFlags struct {
@@ -69,8 +80,7 @@ type eventFlags struct {
 }
 
 func newInvokeCommand(s *session) *cobra.Command {
-	var i invocation
-	cmd := &cobra.Command{
+	return newCallCommand(s, &cobra.Command{
 		Use:     "invoke NAME",
 		Aliases: []string{"call"},
 		Short:   "Call a function, or send it an event",
@@ -81,10 +91,19 @@ to those of Knative's activator. The exit code is 1 where the answer is none of 
 		Args:    cobra.ExactArgs(1),
 
 		ValidArgsFunction: s.completeFunction,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return i.run(cmd, s, args[0])
-		},
-	}
+	}, func(ctx context.Context, c *clients, namespace, name string) (*callee, error) {
+		fn, err := c.functions(namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return nil, functionError(err, "call", namespace, name)
+		}
+		return &callee{"function", namespace, name, fn.Status.URL, "kn lambda why " + name, "kn lambda logs " + name}, nil
+	})
+}
+
+// newCallCommand completes a verb that calls what find finds.
+func newCallCommand(s *session, cmd *cobra.Command, find func(ctx context.Context, c *clients, namespace, name string) (*callee, error)) *cobra.Command {
+	i := invocation{find: find}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return i.run(cmd, s, args[0]) }
 	flags := cmd.Flags()
 	flags.StringVarP(&i.data, "data", "d", "", "What is sent: text, @FILE, or - for standard input.")
 	flags.StringVarP(&i.method, "method", "X", "", "Method of the request. By default POST with data, else GET.")
@@ -121,14 +140,14 @@ func (i *invocation) run(cmd *cobra.Command, s *session, name string) error {
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), i.timeout)
 	defer cancel()
-	fn, err := c.functions(namespace).Get(ctx, name, metav1.GetOptions{})
+	of, err := i.find(ctx, c, namespace, name)
 	if err != nil {
-		return functionError(err, "call", namespace, name)
+		return err
 	}
-	if fn.Status.URL == nil {
-		return failf("kn lambda why "+name, "function %q has no URL yet", name)
+	if of.url == nil {
+		return failf(of.why, "%s has no URL yet", of)
 	}
-	request, err := i.request(ctx, fn, body)
+	request, err := i.request(ctx, of, body)
 	if err != nil {
 		return err
 	}
@@ -138,9 +157,9 @@ func (i *invocation) run(cmd *cobra.Command, s *session, name string) error {
 			return err
 		}
 	}
-	response, stop, err := i.send(cmd.ErrOrStderr(), c, fn, request)
+	response, stop, err := i.send(cmd.ErrOrStderr(), c, of, request)
 	if err != nil {
-		return fmt.Errorf("failed to call function %q: %w", name, err)
+		return fmt.Errorf("failed to call %s: %w", of, err)
 	}
 	defer stop()
 	defer response.Body.Close()
@@ -149,10 +168,10 @@ func (i *invocation) run(cmd *cobra.Command, s *session, name string) error {
 		t.print(cmd.ErrOrStderr())
 	}
 	if err != nil {
-		return fmt.Errorf("failed to read the answer of function %q: %w", name, err)
+		return fmt.Errorf("failed to read the answer of %s: %w", of, err)
 	}
 	if response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusMultipleChoices {
-		return failf("kn lambda logs "+name, "function %q answered %s", name, response.Status)
+		return failf(of.logs, "%s answered %s", of, response.Status)
 	}
 	return nil
 }
@@ -173,8 +192,8 @@ func (i *invocation) body(in io.Reader) ([]byte, error) {
 	return body, nil
 }
 
-// request makes the request, to the function's URL.
-func (i *invocation) request(ctx context.Context, fn *v1alpha1.LambdaFunction, body []byte) (*http.Request, error) {
+// request makes the request, to the URL of what is called.
+func (i *invocation) request(ctx context.Context, of *callee, body []byte) (*http.Request, error) {
 	at, err := url.Parse("/" + strings.TrimLeft(i.path, "/"))
 	if err != nil {
 		return nil, usagef("--path %q: %w", i.path, err)
@@ -186,7 +205,7 @@ func (i *invocation) request(ctx context.Context, fn *v1alpha1.LambdaFunction, b
 			method = http.MethodPost
 		}
 	}
-	request, err := http.NewRequestWithContext(ctx, method, fn.Status.URL.URL().ResolveReference(at).String(), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, of.url.URL().ResolveReference(at).String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, usagef("--method %q: %w", i.method, err)
 	}
@@ -234,9 +253,9 @@ func (e *eventFlags) set(header http.Header) {
 	}
 }
 
-// send sends the request to the function's URL, or where that cannot be reached through the API server. stop ends the way
+// send sends the request to the URL of what is called, or where that cannot be reached through the API server. stop ends the way
 // there, once the answer is read.
-func (i *invocation) send(warnings io.Writer, c *clients, fn *v1alpha1.LambdaFunction, request *http.Request) (response *http.Response, stop func(), err error) {
+func (i *invocation) send(warnings io.Writer, c *clients, of *callee, request *http.Request) (response *http.Response, stop func(), err error) {
 	if !i.portForward && !clusterLocal(request.URL.Hostname()) {
 		response, err = newHTTPClient("").Do(request)
 		// What was not connected has not been called: it may be called otherwise.
@@ -244,12 +263,12 @@ func (i *invocation) send(warnings io.Writer, c *clients, fn *v1alpha1.LambdaFun
 		if err == nil || !errors.As(err, &network) || network.Op != "dial" || request.Context().Err() != nil {
 			return response, func() {}, err
 		}
-		fmt.Fprintf(warnings, "%s cannot be reached from here (%v): calling through the API server\n", fn.Status.URL, network.Err)
+		fmt.Fprintf(warnings, "%s cannot be reached from here (%v): calling through the API server\n", of.url, network.Err)
 		if request.Body, err = request.GetBody(); err != nil {
 			return nil, nil, err
 		}
 	}
-	way, err := c.reach(request.Context(), fn, i.servingNamespace)
+	way, err := c.reach(request.Context(), of, i.servingNamespace)
 	if err != nil {
 		return nil, nil, err
 	}

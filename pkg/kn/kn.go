@@ -120,7 +120,7 @@ func newRoot(s *session) *cobra.Command {
 		newInvokeCommand(s), newBuildCommand(s), newRollbackCommand(s), newTrafficCommand(s),
 		newLogsCommand(s), newEventsCommand(s), newWhyCommand(s),
 		newDoctorCommand(s),
-		newDeadLettersCommand(s),
+		newDeadLettersCommand(s), newAgentCommand(s),
 	} {
 		s.addFlags(verb)
 		root.AddCommand(verb)

@@ -19,6 +19,7 @@ package kn
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"knative.dev/pkg/apis"
+	duckv1 "knative.dev/pkg/apis/duck/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
@@ -70,7 +72,7 @@ func newListCommand(s *session) *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("failed to list functions: %w", err)
 		}
-		keepNamed(list, args)
+		list.Items = keepNamed(list.Items, args, func(fn *v1alpha1.LambdaFunction) string { return fn.Name })
 		switch {
 		case printer != nil:
 			for i := range list.Items {
@@ -79,7 +81,7 @@ func newListCommand(s *session) *cobra.Command {
 			}
 			return o.printList(printer, list, cmd.OutOrStdout())
 		case o.is(formatURL):
-			return printURLs(list, cmd.OutOrStdout())
+			return printURLs(list.Items, func(fn *v1alpha1.LambdaFunction) *apis.URL { return fn.Status.URL }, cmd.OutOrStdout())
 		case len(list.Items) == 0:
 			// As kubectl has it: what reads the output gets none.
 			fmt.Fprintln(cmd.ErrOrStderr(), "No functions found. Make one: kn lambda create --help")
@@ -90,26 +92,17 @@ func newListCommand(s *session) *cobra.Command {
 	return cmd
 }
 
-// keepNamed leaves the functions that are named in the list, or all where none is.
-func keepNamed(list *v1alpha1.LambdaFunctionList, named []string) {
+// keepNamed returns the items that are named, or all where none is.
+func keepNamed[T any](items []T, named []string, name func(*T) string) []T {
 	if len(named) == 0 {
-		return
+		return items
 	}
-	kept := list.Items[:0]
-	for i := range list.Items {
-		for _, name := range named {
-			if list.Items[i].Name == name {
-				kept = append(kept, list.Items[i])
-				break
-			}
-		}
-	}
-	list.Items = kept
+	return slices.DeleteFunc(items, func(item T) bool { return !slices.Contains(named, name(&item)) })
 }
 
-func printURLs(list *v1alpha1.LambdaFunctionList, out io.Writer) error {
-	for i := range list.Items {
-		if url := list.Items[i].Status.URL; url != nil {
+func printURLs[T any](items []T, url func(*T) *apis.URL, out io.Writer) error {
+	for i := range items {
+		if url := url(&items[i]); url != nil {
 			if _, err := fmt.Fprintln(out, url); err != nil {
 				return err
 			}
@@ -137,7 +130,7 @@ func listTable(list *v1alpha1.LambdaFunctionList, now time.Time, namespaces bool
 	for i := range list.Items {
 		fn := &list.Items[i]
 		row := []string{
-			fn.Name, urlOf(fn), sourceOf(&fn.Spec.Source), runtimeOf(fn), readyOf(fn), reasonOf(fn), age(now, fn.CreationTimestamp),
+			fn.Name, urlOf(fn.Status.URL), sourceOf(&fn.Spec.Source), runtimeOf(fn), readyOf(fn), reasonOf(fn), age(now, fn.CreationTimestamp),
 			imageOf(fn), "", "",
 		}
 		if fn.Status.ServiceStatus != nil {
@@ -154,11 +147,11 @@ func listTable(list *v1alpha1.LambdaFunctionList, now time.Time, namespaces bool
 	return t
 }
 
-func urlOf(fn *v1alpha1.LambdaFunction) string {
-	if fn.Status.URL == nil {
+func urlOf(url *apis.URL) string {
+	if url == nil {
 		return ""
 	}
-	return fn.Status.URL.String()
+	return url.String()
 }
 
 // sourceOf is where the code comes from, in few words.
@@ -186,22 +179,22 @@ func runtimeOf(fn *v1alpha1.LambdaFunction) string {
 }
 
 // ready is condition Ready of the present spec: what is known of an older one says nothing of it.
-func ready(fn *v1alpha1.LambdaFunction) *apis.Condition {
-	if fn.Status.ObservedGeneration != fn.Generation {
+func ready(of duckv1.KRShaped) *apis.Condition {
+	if of.GetStatus().ObservedGeneration != of.GetGeneration() {
 		return nil
 	}
-	return fn.Status.GetCondition(v1alpha1.ConditionReady)
+	return of.GetStatus().GetCondition(v1alpha1.ConditionReady)
 }
 
-func readyOf(fn *v1alpha1.LambdaFunction) string {
-	if c := ready(fn); c != nil {
+func readyOf(of duckv1.KRShaped) string {
+	if c := ready(of); c != nil {
 		return string(c.Status)
 	}
 	return string(metav1.ConditionUnknown)
 }
 
-func reasonOf(fn *v1alpha1.LambdaFunction) string {
-	if c := ready(fn); c != nil {
+func reasonOf(of duckv1.KRShaped) string {
+	if c := ready(of); c != nil {
 		return c.Reason
 	}
 	return "NotObserved"

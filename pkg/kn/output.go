@@ -25,11 +25,12 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
 	"sigs.k8s.io/yaml"
 
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdascheme "github.com/knative-lambda/knative-lambda-operator/pkg/client/clientset/versioned/scheme"
 )
 
@@ -93,16 +94,11 @@ func (o *output) printer() (printers.ResourcePrinter, error) {
 }
 
 // printList writes a list. Names are printed one by one: kubectl's printer does not take lists of them.
-func (o *output) printList(printer printers.ResourcePrinter, list *v1alpha1.LambdaFunctionList, out io.Writer) error {
+func (o *output) printList(printer printers.ResourcePrinter, list runtime.Object, out io.Writer) error {
 	if !o.is("name") {
 		return printer.PrintObj(list, out)
 	}
-	for i := range list.Items {
-		if err := printer.PrintObj(&list.Items[i], out); err != nil {
-			return err
-		}
-	}
-	return nil
+	return meta.EachListItem(list, func(item runtime.Object) error { return printer.PrintObj(item, out) })
 }
 
 // printJSON writes what can be JSON as that, or as YAML.

@@ -27,8 +27,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
-
-	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
 
 // proxyPort is where both the activator and the queue-proxy of each instance take requests over HTTP/1.
@@ -58,22 +56,22 @@ func clusterLocal(host string) bool {
 // One is the queue-proxy of an instance that is ready. It takes no more than the rights of the function's own namespace, and
 // the call is counted, limited and timed as any other. The other, where there is no instance, is the activator: it holds the
 // request, has an instance made, and hands the request on to it. It knows the Revision by two headers, which gateways set.
-func (c *clients) reach(ctx context.Context, fn *v1alpha1.LambdaFunction, servingNamespace string) (*way, error) {
-	service, err := c.serving.ServingV1().Services(fn.Namespace).Get(ctx, fn.Name, metav1.GetOptions{})
+func (c *clients) reach(ctx context.Context, of *callee, servingNamespace string) (*way, error) {
+	service, err := c.serving.ServingV1().Services(of.namespace).Get(ctx, of.name, metav1.GetOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("failed to look up the Knative Service: %w", err)
 	}
 	revision := busiest(service)
 	if revision == "" {
-		return nil, failf("kn lambda why "+fn.Name, "no Revision serves")
+		return nil, failf(of.why, "no Revision serves")
 	}
-	namespace, header := fn.Namespace, map[string]string(nil)
+	namespace, header := of.namespace, map[string]string(nil)
 	pod, err := c.readyPod(ctx, namespace, labels.Set{serving.RevisionLabelKey: revision})
 	if err != nil {
 		return nil, err
 	}
 	if pod == "" {
-		namespace, header = servingNamespace, map[string]string{revisionHeader: revision, revisionNamespaceHeader: fn.Namespace}
+		namespace, header = servingNamespace, map[string]string{revisionHeader: revision, revisionNamespaceHeader: of.namespace}
 		pod, err = c.readyPod(ctx, namespace, labels.Set{"app": "activator"})
 	}
 	switch {

@@ -127,6 +127,10 @@ func (c *clients) functions(namespace string) lambdaclient.LambdaFunctionInterfa
 	return c.lambda.LambdaV1alpha1().LambdaFunctions(namespace)
 }
 
+func (c *clients) agents(namespace string) lambdaclient.LambdaAgentInterface {
+	return c.lambda.LambdaV1alpha1().LambdaAgents(namespace)
+}
+
 // diagnosis returns what a diagnosis reads with.
 func (c *clients) diagnosis() diagnosis.Clients {
 	return diagnosis.Clients{Lambda: c.lambda, Kube: c.kube, Serving: c.serving, Dynamic: c.dynamic}

@@ -1,0 +1,131 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package kn
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"knative.dev/pkg/apis"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+)
+
+// newAgent makes an agent that the operator has not seen.
+func newAgent(name string) *v1alpha1.LambdaAgent {
+	return &v1alpha1.LambdaAgent{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "default", Generation: 1, UID: types.UID(name), CreationTimestamp: ago(26 * time.Hour)},
+		Spec: v1alpha1.LambdaAgentSpec{
+			Image: v1alpha1.ImageSource{Repository: "ghcr.io/acme/" + name, Tag: "v1"},
+			AI:    &v1alpha1.AISpec{Provider: v1alpha1.AIProviderOllama, Endpoint: "http://ollama:11434", Model: "llama3"},
+		},
+	}
+}
+
+// readyAgent is one that serves at a host, without its model.
+func readyAgent(name, host string) *v1alpha1.LambdaAgent {
+	la := newAgent(name)
+	s := &la.Status
+	s.ObservedGeneration, s.Phase, s.URL = 1, v1alpha1.PhaseReady, apis.HTTP(host)
+	for _, c := range []apis.Condition{{Type: "AIReady", Status: "False", Reason: "ModelNotFound"}, {Type: "ServiceReady", Status: "True"}, {Type: "Ready", Status: "True"}} {
+		c.LastTransitionTime = apis.VolatileTime{Inner: ago(time.Hour)}
+		s.Conditions = append(s.Conditions, c)
+	}
+	checked := ago(time.Minute)
+	s.AIStatus = &v1alpha1.AIStatus{Provider: "ollama", Endpoint: "http://ollama:11434", Reason: "ModelNotFound", Error: "no model\nllama3", LastHealthCheck: &checked, Latency: &metav1.Duration{Duration: 12 * time.Millisecond}, ConsecutiveFailures: 3}
+	s.PermissionStatus = &v1alpha1.PermissionStatus{TriggerCreationDisabled: true, DisabledByEvent: []v1alpha1.DisabledCapability{{
+		Capability: v1alpha1.CapabilityTrigger, DisabledBy: "/ops", EventID: "1", Reason: "too many", DisabledAt: ago(time.Minute),
+	}}}
+	s.EventingStatus = &v1alpha1.AgentEventingStatus{EventingStatus: v1alpha1.EventingStatus{BrokerName: name + "-broker", BrokerReady: true, BrokerURL: "http://broker"}}
+	return la
+}
+
+func someAgents() *cluster {
+	t := trigger("chat-trigger", "none")
+	t.SetLabels(map[string]string{lambda.AgentLabelKey: "chat"})
+	return newCluster(readyAgent("chat", "chat.example.com"), newAgent("new"), t)
+}
+
+func TestAgents(t *testing.T) {
+	for file, args := range map[string][]string{
+		"agent-list.txt":         {"list"},
+		"agent-list-all.txt":     {"list", "-A", "-o", "wide"},
+		"agent-name.txt":         {"list", "new", "-o", "name"},
+		"agent-url.txt":          {"list", "-o", "url"},
+		"agent-describe.txt":     {"describe", "chat"},
+		"agent-describe-new.txt": {"describe", "new"},
+	} {
+		t.Run(file, func(t *testing.T) {
+			got := someAgents().run(t.Context(), append([]string{"agent"}, args...)...)
+			if got.code != ExitOK || got.err != "" {
+				t.Errorf("run() = %+v, want code 0", got)
+			}
+			golden(t, file, got.out)
+		})
+	}
+}
+
+func TestAgentVerbs(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args []string
+		code int
+		text string
+	}{
+		"help":             {nil, ExitOK, "kn lambda agent [command]"},
+		"unknown verb":     {[]string{"walk"}, ExitUsage, `unknown command "walk"`},
+		"none":             {[]string{"list", "-n", "shop"}, ExitOK, "No agents found."},
+		"format":           {[]string{"list", "-o", "xml"}, ExitUsage, `--output "xml"`},
+		"url":              {[]string{"describe", "chat", "-o", "url"}, ExitOK, "http://chat.example.com\n"},
+		"no url":           {[]string{"describe", "new", "-o", "url"}, ExitFailure, `agent "new" has no URL yet`},
+		"name":             {[]string{"describe", "new", "-o", "name"}, ExitOK, "lambdaagent.lambda.knative.io/new\n"},
+		"not there":        {[]string{"describe", "none"}, ExitFailure, "Try:   kn lambda agent list --all-namespaces"},
+		"called too early": {[]string{"invoke", "new"}, ExitFailure, `agent "new" has no URL yet` + "\nTry:   kn lambda agent describe new"},
+		"called in vain":   {[]string{"invoke", "none"}, ExitFailure, `failed to call agent "none": there is none`},
+		"deleted":          {[]string{"delete", "new", "--wait"}, ExitOK, "Agent 'new' successfully deleted in namespace 'default'.\n"},
+		"all deleted":      {[]string{"delete", "--all"}, ExitOK, "Agent 'chat' successfully deleted"},
+		"deleted in vain":  {[]string{"delete", "none"}, ExitFailure, `failed to delete agent "none"`},
+		"none deleted":     {[]string{"delete"}, ExitUsage, "name the agents to delete"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := someAgents().run(t.Context(), append([]string{"agent"}, tc.args...)...)
+			if got.code != tc.code || !strings.Contains(got.out+got.err, tc.text) {
+				t.Errorf("run() = %+v, want code %d and %q", got, tc.code, tc.text)
+			}
+		})
+	}
+}
+
+func TestAgentInvoke(t *testing.T) {
+	address, last := serve(t, http.StatusOK)
+	got := newCluster(readyAgent("chat", address)).run(t.Context(), "agent", "invoke", "chat", "-d", "a")
+	if got.code != ExitOK || got.out != "the answer" || last.body != "a" {
+		t.Errorf("run() = %+v, want the answer", got)
+	}
+}
+
+func TestAgentCompletion(t *testing.T) {
+	for verb, want := range map[string]string{"describe": ":4\n", "delete": "new\n:4\n"} {
+		if got := someAgents().run(t.Context(), "__complete", "agent", verb, "chat", ""); got.out != want {
+			t.Errorf("completion of %s = %q, want %q", verb, got.out, want)
+		}
+	}
+}
