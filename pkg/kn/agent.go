@@ -31,11 +31,11 @@ import (
 func newAgentCommand(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "agent",
-		Short: "See, call and delete agents",
+		Short: "Make, see, call and delete agents",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAgentListCommand(s), newAgentDescribeCommand(s), newAgentInvokeCommand(s), newAgentDeleteCommand(s))
+	cmd.AddCommand(newAgentListCommand(s), newAgentDescribeCommand(s), newAgentCreateCommand(s), newAgentInvokeCommand(s), newAgentDeleteCommand(s))
 	return cmd
 }
 

@@ -129,3 +129,38 @@ func TestAgentCompletion(t *testing.T) {
 		}
 	}
 }
+
+func TestAgentCreate(t *testing.T) {
+	const manifest = "kind: LambdaAgent\nmetadata: {name: filed}\nspec: {image: {repository: acme/filed}}\n"
+	for name, tc := range map[string]struct {
+		args []string
+		in   string
+		code int
+		err  string
+	}{
+		"flags":         {[]string{"a", "--image", "acme/a:1", "--provider", "openai", "--model", "m", "--endpoint", "http://e", "--api-key-secret", "s:k", "--system-prompt", "p", "-e", "A=b", "--min", "1", "--max", "2"}, "", ExitOK, "Created agent 'a' in namespace 'default'."},
+		"a file":        {[]string{"-f", "-"}, manifest, ExitOK, "Created agent 'filed'"},
+		"another name":  {[]string{"b", "-f", "-"}, manifest, ExitUsage, `the agent in - is "filed", not "b"`},
+		"another kind":  {[]string{"-f", "-"}, "kind: Pod", ExitFailure, `it has no LambdaAgent, but kind "Pod"`},
+		"with a status": {[]string{"-f", "-"}, manifest + "status: {}\n", ExitOK, "Created agent"},
+		"unknown field": {[]string{"-f", "-"}, "kind: LambdaAgent\nspec: {imag: 1}", ExitFailure, "spec.imag: there is no such field"},
+		"no file":       {[]string{"-f", "none"}, "", ExitFailure, "failed to read manifest"},
+		"no name":       {nil, "", ExitUsage, "name the agent"},
+		"no image":      {[]string{"a"}, "", ExitUsage, "say which image is the agent"},
+		"env":           {[]string{"a", "-e", "A"}, "", ExitUsage, `--env "A": write NAME=VALUE`},
+		"key":           {[]string{"a", "--api-key-secret", "s"}, "", ExitUsage, `--api-key-secret "s": write SECRET:KEY`},
+		"there already": {[]string{"chat", "--image", "a"}, "", ExitFailure, `failed to create agent "chat"`},
+		"not in time":   {[]string{"a", "--image", "a", "--wait", "--wait-timeout", "0s"}, "", ExitNotReady, `agent "a" is not ready after 0s`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := someAgents()
+			c.in = tc.in
+			if got := c.run(t.Context(), append([]string{"agent", "create"}, tc.args...)...); got.code != tc.code || !strings.Contains(got.err, tc.err) {
+				t.Fatalf("run() = %+v, want code %d and %q", got, tc.code, tc.err)
+			}
+			if name == "flags" {
+				golden(t, "agent-create.yaml", c.run(t.Context(), "agent", "describe", "a", "-o", "yaml").out)
+			}
+		})
+	}
+}

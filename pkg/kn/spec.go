@@ -222,7 +222,7 @@ func (f *specFlags) applyEnv(spec *v1alpha1.LambdaFunctionSpec) error {
 		removed, remove := strings.CutSuffix(given, "-")
 		switch {
 		case ok && name != "":
-			setEnv(spec, corev1.EnvVar{Name: name, Value: value})
+			spec.Env = withEnv(spec.Env, corev1.EnvVar{Name: name, Value: value})
 		case !ok && remove && removed != "":
 			spec.Env = slices.DeleteFunc(spec.Env, func(v corev1.EnvVar) bool { return v.Name == removed })
 		default:
@@ -235,7 +235,7 @@ func (f *specFlags) applyEnv(spec *v1alpha1.LambdaFunctionSpec) error {
 		if !ok || name == "" || secret == "" || key == "" {
 			return usagef("--secret-env %q: write NAME=SECRET:KEY", given)
 		}
-		setEnv(spec, corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+		spec.Env = withEnv(spec.Env, corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
 			LocalObjectReference: corev1.LocalObjectReference{Name: secret}, Key: key,
 		}}})
 	}
@@ -262,13 +262,13 @@ func sameSource(a, b *corev1.EnvFromSource) bool {
 	return a.Prefix == b.Prefix && ptr.Equal(a.SecretRef, b.SecretRef) && ptr.Equal(a.ConfigMapRef, b.ConfigMapRef)
 }
 
-// setEnv sets a variable, in its place where it has one.
-func setEnv(spec *v1alpha1.LambdaFunctionSpec, v corev1.EnvVar) {
-	if i := slices.IndexFunc(spec.Env, func(other corev1.EnvVar) bool { return other.Name == v.Name }); i >= 0 {
-		spec.Env[i] = v
-		return
+// withEnv sets a variable, in its place where it has one.
+func withEnv(env []corev1.EnvVar, v corev1.EnvVar) []corev1.EnvVar {
+	if i := slices.IndexFunc(env, func(other corev1.EnvVar) bool { return other.Name == v.Name }); i >= 0 {
+		env[i] = v
+		return env
 	}
-	spec.Env = append(spec.Env, v)
+	return append(env, v)
 }
 
 func setQuantities(flag string, pairs []string, list *corev1.ResourceList) error {

@@ -1,0 +1,222 @@
+/*
+Copyright 2026 The Knative Lambda Authors
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package kn
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/local"
+)
+
+const agentCreateExample = `
+  # An agent with a model of an Ollama in the cluster
+  kn lambda agent create chat --image ghcr.io/acme/chat:v1 --provider ollama --endpoint http://ollama.ollama.svc.cluster.local:11434 --model llama3.2:3b
+
+  # One with a model of OpenAI, whose key is in a Secret; wait until it is ready
+  kn lambda agent create chat --image ghcr.io/acme/chat:v1 --provider openai --model gpt-4o --api-key-secret openai:key --wait
+
+  # The agent of a file
+  kn lambda agent create -f agent.yaml`
+
+// agentCreation is what agent create does.
+type agentCreation struct {
+	filename, image, provider, model, endpoint, apiKey, systemPrompt string
+	env                                                              []string
+	min, max                                                         int32
+	wait                                                             bool
+	timeout                                                          time.Duration
+}
+
+func newAgentCreateCommand(s *session) *cobra.Command {
+	var a agentCreation
+	cmd := &cobra.Command{
+		Use: "create [NAME]", Short: "Make an agent", Example: agentCreateExample[1:], Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, s, args) },
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&a.filename, "filename", "f", "", "File with the LambdaAgent, or - for standard input; other flags win over it.")
+	flags.StringVar(&a.image, "image", "", "Image of the agent.")
+	flags.StringVar(&a.provider, "provider", "", "Protocol of the model's server: ollama, openai, anthropic or none.")
+	flags.StringVar(&a.model, "model", "", "Model that the agent asks.")
+	flags.StringVar(&a.endpoint, "endpoint", "", "Address of the model's server.")
+	flags.StringVar(&a.apiKey, "api-key-secret", "", "Key of a Secret with the API key of the model's server, SECRET:KEY.")
+	flags.StringVar(&a.systemPrompt, "system-prompt", "", "What the model is told first.")
+	flags.StringArrayVarP(&a.env, "env", "e", nil, "Environment variable, NAME=VALUE. May be given several times.")
+	flags.Int32Var(&a.min, "min", 0, "Number of instances that are always there.")
+	flags.Int32Var(&a.max, "max", 0, "Largest number of instances; 0 is no limit.")
+	flags.BoolVar(&a.wait, "wait", false, "Wait until the agent is ready.")
+	flags.DurationVar(&a.timeout, "wait-timeout", 10*time.Minute, "The longest time to wait.")
+	complete(cmd, "filename", files)
+	complete(cmd, "provider", oneOf("ollama", "openai", "anthropic", "none"))
+	return cmd
+}
+
+func (a *agentCreation) run(cmd *cobra.Command, s *session, args []string) error {
+	la, err := a.read(cmd, args)
+	if err != nil {
+		return err
+	}
+	c, namespace, err := s.open()
+	if err != nil {
+		return err
+	}
+	if la.Namespace != "" && *s.flags.Namespace != "" && la.Namespace != namespace {
+		return usagef("the agent in %s is of namespace %q, and --namespace says %q", a.filename, la.Namespace, namespace)
+	}
+	la.Namespace = cmp.Or(la.Namespace, namespace)
+	made, err := c.agents(la.Namespace).Create(cmd.Context(), la, metav1.CreateOptions{FieldManager: fieldManager, FieldValidation: metav1.FieldValidationStrict})
+	if err != nil {
+		return agentError(err, "create", la.Namespace, la.Name)
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "Created agent '%s' in namespace '%s'.\n", made.Name, made.Namespace)
+	if !a.wait {
+		return nil
+	}
+	if made, err = a.await(cmd.Context(), c, made); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), urlOf(made.Status.URL))
+	return err
+}
+
+// await waits until an agent is ready.
+func (a *agentCreation) await(ctx context.Context, c *clients, la *v1alpha1.LambdaAgent) (*v1alpha1.LambdaAgent, error) {
+	waiting, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	last := la
+	err := watchObject(waiting, c, c.agents(la.Namespace), &v1alpha1.LambdaAgent{}, la.Name, func(found *v1alpha1.LambdaAgent) (bool, error) {
+		if found == nil {
+			return false, failf("", "agent %q has been deleted meanwhile", la.Name)
+		}
+		last = found
+		return found.IsReady(), nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil, &commandError{
+			error: fmt.Errorf("agent %q is not ready after %s: %s", la.Name, a.timeout, reasonOf(last)),
+			next:  "kn lambda agent describe " + la.Name, code: ExitNotReady,
+		}
+	}
+	return last, err
+}
+
+// read makes the agent that the file and the flags say.
+func (a *agentCreation) read(cmd *cobra.Command, args []string) (*v1alpha1.LambdaAgent, error) {
+	la := &v1alpha1.LambdaAgent{}
+	if a.filename != "" {
+		text, err := readFile(a.filename, cmd.InOrStdin())
+		if err != nil {
+			return nil, fmt.Errorf("failed to read manifest: %w", err)
+		}
+		if la, err = parseAgent(text); err != nil {
+			return nil, fmt.Errorf("failed to read manifest %q: %w", a.filename, err)
+		}
+	}
+	if len(args) > 0 {
+		if la.Name != "" && la.Name != args[0] {
+			return nil, usagef("the agent in %s is %q, not %q", a.filename, la.Name, args[0])
+		}
+		la.Name = args[0]
+	}
+	if la.Name == "" {
+		return nil, usagef("name the agent, or a file with --filename")
+	}
+	if err := a.apply(cmd.Flags(), &la.Spec); err != nil {
+		return nil, err
+	}
+	if la.Spec.Image.Repository == "" {
+		return nil, usagef("say which image is the agent: --image or --filename")
+	}
+	la.SetGroupVersionKind(la.GetGroupVersionKind())
+	return la, nil
+}
+
+// parseAgent reads a manifest of one agent. A field of the spec that there is not is an error.
+func parseAgent(text []byte) (*v1alpha1.LambdaAgent, error) {
+	read := &v1alpha1.LambdaAgent{}
+	if err := yaml.Unmarshal(text, read); err != nil {
+		return nil, err
+	}
+	if read.Kind != "LambdaAgent" {
+		return nil, fmt.Errorf("it has no LambdaAgent, but kind %q", read.Kind)
+	}
+	var fields struct {
+		Spec any `json:"spec"`
+	}
+	if err := yaml.Unmarshal(text, &fields); err != nil {
+		return nil, err
+	}
+	if unknown := local.UnknownFields("spec", fields.Spec, reflect.TypeFor[v1alpha1.LambdaAgentSpec]()); len(unknown) > 0 {
+		return nil, fmt.Errorf("%s: there is no such field", unknown[0])
+	}
+	return &v1alpha1.LambdaAgent{ObjectMeta: metav1.ObjectMeta{
+		Name: read.Name, Namespace: read.Namespace, Labels: read.Labels, Annotations: read.Annotations,
+	}, Spec: read.Spec}, nil
+}
+
+// apply changes an agent by the flags that are given.
+func (a *agentCreation) apply(flags *pflag.FlagSet, spec *v1alpha1.LambdaAgentSpec) error {
+	if flags.Changed("image") {
+		spec.Image = *withReference(&spec.Image, a.image)
+	}
+	if flags.Changed("min") {
+		spec.Scaling.MinReplicas = ptr.To(a.min)
+	}
+	if flags.Changed("max") {
+		spec.Scaling.MaxReplicas = ptr.To(a.max)
+	}
+	if flags.Changed("system-prompt") {
+		spec.Behavior.SystemPrompt, spec.Behavior.SystemPromptRef = a.systemPrompt, nil
+	}
+	for _, given := range a.env {
+		name, value, ok := strings.Cut(given, "=")
+		if !ok || name == "" {
+			return usagef("--env %q: write NAME=VALUE", given)
+		}
+		spec.Env = withEnv(spec.Env, corev1.EnvVar{Name: name, Value: value})
+	}
+	if a.provider == "" && a.model == "" && a.endpoint == "" && a.apiKey == "" {
+		return nil
+	}
+	if spec.AI == nil {
+		spec.AI = &v1alpha1.AISpec{}
+	}
+	spec.AI.Provider = cmp.Or(v1alpha1.AIProvider(a.provider), spec.AI.Provider)
+	spec.AI.Model, spec.AI.Endpoint = cmp.Or(a.model, spec.AI.Model), cmp.Or(a.endpoint, spec.AI.Endpoint)
+	if a.apiKey != "" {
+		secret, key, ok := strings.Cut(a.apiKey, ":")
+		if !ok || secret == "" || key == "" {
+			return usagef("--api-key-secret %q: write SECRET:KEY", a.apiKey)
+		}
+		spec.AI.APIKeySecretRef = &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: secret}, Key: key}
+	}
+	return nil
+}
