@@ -28,6 +28,7 @@ import (
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/diagnosis"
 )
 
 func newAgentDescribeCommand(s *session) *cobra.Command {
@@ -74,7 +75,7 @@ type agentDetails struct {
 // lookAtAgent reads what belongs to an agent.
 func (c *clients) lookAtAgent(ctx context.Context, la *v1alpha1.LambdaAgent) *agentDetails {
 	d := &agentDetails{la: la}
-	triggers, err := c.dynamic.Resource(triggerResource).Namespace(la.Namespace).List(ctx, metav1.ListOptions{LabelSelector: lambda.AgentLabelKey + "=" + la.Name})
+	triggers, err := c.dynamic.Resource(diagnosis.TriggerResource).Namespace(la.Namespace).List(ctx, metav1.ListOptions{LabelSelector: lambda.AgentLabelKey + "=" + la.Name})
 	if err != nil {
 		d.leaveOut("Triggers", err)
 	} else {
