@@ -48,7 +48,7 @@ func newAgentListCommand(s *session) *cobra.Command {
 
 		ValidArgsFunction: s.completeAgents,
 	}
-	o := newOutput(cmd, "", formatWide, formatURL)
+	o := newOutput(cmd, formatWide, formatURL)
 	cmd.Flags().BoolVarP(&all, "all-namespaces", "A", false, "List the agents of all namespaces.")
 	cmd.Flags().StringVarP(&selector, "selector", "l", "", "List the agents that have these labels, such as team=shop,stage!=dev.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -39,7 +39,7 @@ func newAgentDescribeCommand(s *session) *cobra.Command {
 
 		ValidArgsFunction: s.completeAgent,
 	}
-	o := newOutput(cmd, "", formatURL)
+	o := newOutput(cmd, formatURL)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		printer, err := o.printer()
 		if err != nil {

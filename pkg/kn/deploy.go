@@ -155,7 +155,7 @@ func (d *deployment) add(cmd *cobra.Command) {
 	d.waiting.add(cmd)
 	cmd.Flags().StringVar(&d.dryRun, "dry-run", dryRunNone, "none; client, to print what would be sent; or server, to have it checked and print what it would become.")
 	complete(cmd, "dry-run", oneOf(dryRunNone, dryRunClient, dryRunServer))
-	d.output = newOutput(cmd, "", formatURL)
+	d.output = newOutput(cmd, formatURL)
 }
 
 // target is open, but for --dry-run=client, which needs no cluster.

@@ -59,7 +59,7 @@ func newDescribeCommand(s *session) *cobra.Command {
 
 		ValidArgsFunction: s.completeFunction,
 	}
-	o := newOutput(cmd, "", formatURL)
+	o := newOutput(cmd, formatURL)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		printer, err := o.printer()
 		if err != nil {

@@ -129,7 +129,7 @@ func (s *session) ask(cmd *cobra.Command, question string) error {
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question)
 	answer, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-	if err != nil && err != io.EOF { //nolint:errorlint // As io.Reader has it.
+	if err != nil && err != io.EOF { // as io.Reader has it
 		return fmt.Errorf("failed to read the answer: %w", err)
 	}
 	switch strings.ToLower(strings.TrimSpace(answer)) {

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -180,16 +181,16 @@ func (r *lettersRedrive) reopen(ctx context.Context, s *session, k *sink) (*sink
 
 // progress is how far a redrive is, in one line.
 func (j *redrive) progress() string {
-	line := fmt.Sprintf("%s: %d of %d delivered", j.State, j.Delivered, j.Matched)
+	parts := []string{fmt.Sprintf("%s: %d of %d delivered", j.State, j.Delivered, j.Matched)}
 	for _, other := range []struct {
 		count int
 		what  string
 	}{{j.Undelivered, "not delivered"}, {j.Refused, "refused"}, {j.Gone, "gone meanwhile"}} {
 		if other.count > 0 {
-			line += fmt.Sprintf(", %d %s", other.count, other.what)
+			parts = append(parts, fmt.Sprintf("%d %s", other.count, other.what))
 		}
 	}
-	return line
+	return strings.Join(parts, ", ")
 }
 
 // verdict is an error where letters were not delivered. It says why the last ones were not.

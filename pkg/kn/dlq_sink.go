@@ -199,7 +199,7 @@ func (k *sink) refused(response *http.Response) error {
 	if err := json.NewDecoder(io.LimitReader(response.Body, longestProblem)).Decode(&p); err != nil || p.Detail == "" {
 		p = problem{Detail: "answered " + response.Status}
 	}
-	said := []string{p.Detail}
+	said := append(make([]string, 0, 1+len(p.Errors)), p.Detail)
 	for _, e := range p.Errors {
 		said = append(said, cmp.Or(e.Parameter, e.Pointer)+" "+e.Detail)
 	}

@@ -53,7 +53,7 @@ func newListCommand(s *session) *cobra.Command {
 
 		ValidArgsFunction: s.completeFunctions,
 	}
-	o := newOutput(cmd, "", formatWide, formatURL)
+	o := newOutput(cmd, formatWide, formatURL)
 	cmd.Flags().BoolVarP(&all, "all-namespaces", "A", false, "List the functions of all namespaces.")
 	cmd.Flags().StringVarP(&selector, "selector", "l", "", "List the functions that have these labels, such as team=shop,stage!=dev.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

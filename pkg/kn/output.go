@@ -53,13 +53,13 @@ type formatFlags interface {
 	ToPrinter(format string) (printers.ResourcePrinter, error)
 }
 
-// newOutput adds the flag to a verb. done is what kubectl's format name says of an object, such as created.
-func newOutput(cmd *cobra.Command, done string, own ...string) *output {
+// newOutput adds the flag to a verb.
+func newOutput(cmd *cobra.Command, own ...string) *output {
 	objects := genericclioptions.NewJSONYamlPrintFlags()
 	objects.AddFlags(cmd)
 	cmd.Flags().Lookup("show-managed-fields").Hidden = true // It is kubectl's, and rarely wanted.
 	o := &output{own: own, kubectl: []formatFlags{
-		objects, genericclioptions.NewNamePrintFlags(done), genericclioptions.NewJSONPathPrintFlags("", true),
+		objects, genericclioptions.NewNamePrintFlags(""), genericclioptions.NewJSONPathPrintFlags("", true),
 	}}
 	cmd.Flags().StringVarP(&o.format, "output", "o", "", "Output format. One of: "+strings.Join(o.formats(), ", ")+".")
 	complete(cmd, "output", oneOf(o.formats()...))
