@@ -98,7 +98,10 @@ func TestCommandLine(t *testing.T) {
 	s.write(code, "def handler(event):\n    print('heard')\n    return {'text': 'first', 'data': event}\n")
 
 	created := s.wantKn("", "create", "hello", "--code-file", code)
-	fn := s.awaitReady(&v1alpha1.LambdaFunction{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "hello"}})
+	fn, err := clients.Lambda.LambdaV1alpha1().LambdaFunctions(s.namespace).Get(interrupted, "hello", metav1.GetOptions{})
+	if err != nil || !fn.IsReady() {
+		t.Fatalf("create has made a function that is not ready: %v %+v", err, fn)
+	}
 	if url := strings.TrimSpace(created.out); !strings.HasSuffix(url, fn.Status.URL.String()) {
 		t.Errorf("create prints %q, want the URL %s", created.out, fn.Status.URL)
 	}
