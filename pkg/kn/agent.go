@@ -18,8 +18,9 @@ package kn
 
 import (
 	"context"
-	"fmt"
 	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,78 +41,43 @@ func newAgentCommand(s *session) *cobra.Command {
 }
 
 func newAgentListCommand(s *session) *cobra.Command {
-	var all bool
-	var selector string
-	cmd := &cobra.Command{
+	return newListing(s, &cobra.Command{
 		Use: "list [NAME...]", Aliases: []string{"ls"}, Short: "List agents",
 		Example: "  # The agents of the namespace, and those of all\n  kn lambda agent list\n  kn lambda agent list -A -o wide",
 
 		ValidArgsFunction: s.completeAgents,
-	}
-	o := newOutput(cmd, formatWide, formatURL)
-	cmd.Flags().BoolVarP(&all, "all-namespaces", "A", false, "List the agents of all namespaces.")
-	cmd.Flags().StringVarP(&selector, "selector", "l", "", "List the agents that have these labels, such as team=shop,stage!=dev.")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		printer, err := o.printer()
-		if err != nil {
-			return err
-		}
-		c, namespace, err := s.open()
-		if err != nil {
-			return err
-		}
-		if all {
-			namespace = metav1.NamespaceAll
-		}
-		list, err := c.agents(namespace).List(cmd.Context(), metav1.ListOptions{LabelSelector: selector})
-		if err != nil {
-			return fmt.Errorf("failed to list agents: %w", err)
-		}
-		list.Items = keepNamed(list.Items, args, func(la *v1alpha1.LambdaAgent) string { return la.Name })
-		switch {
-		case printer != nil:
-			for i := range list.Items {
-				// The API server leaves it out of lists.
-				list.Items[i].SetGroupVersionKind(list.Items[i].GetGroupVersionKind())
-			}
-			return o.printList(printer, list, cmd.OutOrStdout())
-		case o.is(formatURL):
-			return printURLs(list.Items, func(la *v1alpha1.LambdaAgent) *apis.URL { return la.Status.URL }, cmd.OutOrStdout())
-		case len(list.Items) == 0:
-			fmt.Fprintln(cmd.ErrOrStderr(), "No agents found.")
-			return nil
-		}
-		return agentTable(list, s.now(), all).print(cmd.OutOrStdout(), o.is(formatWide))
-	}
-	return cmd
+	}, &listing[v1alpha1.LambdaAgent]{
+		noun: "agents",
+		none: "No agents found. Make one: kn lambda agent create --help",
+		list: listAgents,
+		url:  func(la *v1alpha1.LambdaAgent) *apis.URL { return la.Status.URL },
+		columns: []column{
+			{name: "Name"},
+			{name: "URL", cut: true},
+			{name: "Model", cut: true},
+			{name: "Ready"},
+			{name: "Reason", cut: true},
+			{name: "Age"},
+			{name: "Image", wide: true},
+		},
+		row: agentRow,
+	})
 }
 
-func agentTable(list *v1alpha1.LambdaAgentList, now time.Time, namespaces bool) *table {
-	t := &table{columns: []column{
-		{name: "Name"},
-		{name: "URL", cut: true},
-		{name: "Model", cut: true},
-		{name: "Ready"},
-		{name: "Reason", cut: true},
-		{name: "Age"},
-		{name: "Image", wide: true},
-	}}
-	if namespaces {
-		t.columns = append([]column{{name: "Namespace"}}, t.columns...)
+func listAgents(ctx context.Context, c *clients, namespace string, opts metav1.ListOptions) (runtime.Object, *[]v1alpha1.LambdaAgent, error) {
+	list, err := c.agents(namespace).List(ctx, opts)
+	if err != nil {
+		return nil, nil, err
 	}
-	for i := range list.Items {
-		la := &list.Items[i]
-		model := ""
-		if la.Spec.AI != nil {
-			model = la.Spec.AI.Model
-		}
-		row := []string{la.Name, urlOf(la.Status.URL), model, readyOf(la), reasonOf(la), age(now, la.CreationTimestamp), la.Spec.Image.Reference()}
-		if namespaces {
-			row = append([]string{la.Namespace}, row...)
-		}
-		t.rows = append(t.rows, row)
+	return list, &list.Items, nil
+}
+
+func agentRow(la *v1alpha1.LambdaAgent, now time.Time) []string {
+	model := ""
+	if la.Spec.AI != nil {
+		model = la.Spec.AI.Model
 	}
-	return t
+	return []string{la.Name, urlOf(la.Status.URL), model, readyOf(la), reasonOf(la), age(now, la.CreationTimestamp), la.Spec.Image.Reference()}
 }
 
 func newAgentInvokeCommand(s *session) *cobra.Command {

@@ -22,6 +22,10 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -98,33 +102,28 @@ func (s *session) completeFunctions(cmd *cobra.Command, args []string, _ string)
 }
 
 func (s *session) functionNames(ctx context.Context) ([]string, error) {
-	c, namespace, err := s.open()
-	if err != nil {
-		return nil, err
-	}
-	list, err := c.functions(namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, err
-	}
-	found := make([]string, 0, len(list.Items))
-	for i := range list.Items {
-		found = append(found, list.Items[i].Name)
-	}
-	return found, nil
+	return namesOf[v1alpha1.LambdaFunction](ctx, s, listFunctions)
 }
 
 func (s *session) agentNames(ctx context.Context) ([]string, error) {
+	return namesOf[v1alpha1.LambdaAgent](ctx, s, listAgents)
+}
+
+// namesOf returns the names of all objects of the namespace that a list has.
+func namesOf[T any, P listed[T]](ctx context.Context, s *session,
+	list func(context.Context, *clients, string, metav1.ListOptions) (runtime.Object, *[]T, error),
+) ([]string, error) {
 	c, namespace, err := s.open()
 	if err != nil {
 		return nil, err
 	}
-	list, err := c.agents(namespace).List(ctx, metav1.ListOptions{})
+	_, items, err := list(ctx, c, namespace, metav1.ListOptions{})
 	if err != nil {
 		return nil, err
 	}
-	found := make([]string, 0, len(list.Items))
-	for i := range list.Items {
-		found = append(found, list.Items[i].Name)
+	found := make([]string, 0, len(*items))
+	for i := range *items {
+		found = append(found, P(&(*items)[i]).GetName())
 	}
 	return found, nil
 }

@@ -17,11 +17,11 @@ limitations under the License.
 package kn
 
 import (
-	"fmt"
-	"io"
-	"slices"
+	"context"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,108 +43,54 @@ const listExample = `
   kn lambda list --selector team=shop -o name`
 
 func newListCommand(s *session) *cobra.Command {
-	var all bool
-	var selector string
-	cmd := &cobra.Command{
+	return newListing(s, &cobra.Command{
 		Use:     "list [NAME...]",
 		Aliases: []string{"ls"},
 		Short:   "List functions",
 		Example: listExample[1:],
 
 		ValidArgsFunction: s.completeFunctions,
-	}
-	o := newOutput(cmd, formatWide, formatURL)
-	cmd.Flags().BoolVarP(&all, "all-namespaces", "A", false, "List the functions of all namespaces.")
-	cmd.Flags().StringVarP(&selector, "selector", "l", "", "List the functions that have these labels, such as team=shop,stage!=dev.")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		printer, err := o.printer()
-		if err != nil {
-			return err
-		}
-		c, namespace, err := s.open()
-		if err != nil {
-			return err
-		}
-		if all {
-			namespace = metav1.NamespaceAll
-		}
-		list, err := c.functions(namespace).List(cmd.Context(), metav1.ListOptions{LabelSelector: selector})
-		if err != nil {
-			return fmt.Errorf("failed to list functions: %w", err)
-		}
-		list.Items = keepNamed(list.Items, args, func(fn *v1alpha1.LambdaFunction) string { return fn.Name })
-		switch {
-		case printer != nil:
-			for i := range list.Items {
-				// The API server leaves it out of lists.
-				list.Items[i].SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("LambdaFunction"))
-			}
-			return o.printList(printer, list, cmd.OutOrStdout())
-		case o.is(formatURL):
-			return printURLs(list.Items, func(fn *v1alpha1.LambdaFunction) *apis.URL { return fn.Status.URL }, cmd.OutOrStdout())
-		case len(list.Items) == 0:
-			// As kubectl has it: what reads the output gets none.
-			fmt.Fprintln(cmd.ErrOrStderr(), "No functions found. Make one: kn lambda create --help")
-			return nil
-		}
-		return listTable(list, s.now(), all).print(cmd.OutOrStdout(), o.is(formatWide))
-	}
-	return cmd
+	}, &listing[v1alpha1.LambdaFunction]{
+		noun: "functions",
+		none: "No functions found. Make one: kn lambda create --help",
+		list: listFunctions,
+		url:  func(fn *v1alpha1.LambdaFunction) *apis.URL { return fn.Status.URL },
+		columns: []column{
+			{name: "Name"},
+			{name: "URL", cut: true},
+			{name: "Source", cut: true},
+			{name: "Runtime"},
+			{name: "Ready"},
+			{name: "Reason", cut: true},
+			{name: "Age"},
+			{name: "Image", wide: true},
+			{name: "Revision", wide: true},
+			{name: "Build", wide: true},
+		},
+		row: functionRow,
+	})
 }
 
-// keepNamed returns the items that are named, or all where none is.
-func keepNamed[T any](items []T, named []string, name func(*T) string) []T {
-	if len(named) == 0 {
-		return items
+func listFunctions(ctx context.Context, c *clients, namespace string, opts metav1.ListOptions) (runtime.Object, *[]v1alpha1.LambdaFunction, error) {
+	list, err := c.functions(namespace).List(ctx, opts)
+	if err != nil {
+		return nil, nil, err
 	}
-	return slices.DeleteFunc(items, func(item T) bool { return !slices.Contains(named, name(&item)) })
+	return list, &list.Items, nil
 }
 
-func printURLs[T any](items []T, url func(*T) *apis.URL, out io.Writer) error {
-	for i := range items {
-		if url := url(&items[i]); url != nil {
-			if _, err := fmt.Fprintln(out, url); err != nil {
-				return err
-			}
-		}
+func functionRow(fn *v1alpha1.LambdaFunction, now time.Time) []string {
+	row := []string{
+		fn.Name, urlOf(fn.Status.URL), sourceOf(&fn.Spec.Source), runtimeOf(fn), readyOf(fn), reasonOf(fn), age(now, fn.CreationTimestamp),
+		imageOf(fn), "", "",
 	}
-	return nil
-}
-
-func listTable(list *v1alpha1.LambdaFunctionList, now time.Time, namespaces bool) *table {
-	t := &table{columns: []column{
-		{name: "Name"},
-		{name: "URL", cut: true},
-		{name: "Source", cut: true},
-		{name: "Runtime"},
-		{name: "Ready"},
-		{name: "Reason", cut: true},
-		{name: "Age"},
-		{name: "Image", wide: true},
-		{name: "Revision", wide: true},
-		{name: "Build", wide: true},
-	}}
-	if namespaces {
-		t.columns = append([]column{{name: "Namespace"}}, t.columns...)
+	if fn.Status.ServiceStatus != nil {
+		row[8] = fn.Status.ServiceStatus.LatestRevision
 	}
-	for i := range list.Items {
-		fn := &list.Items[i]
-		row := []string{
-			fn.Name, urlOf(fn.Status.URL), sourceOf(&fn.Spec.Source), runtimeOf(fn), readyOf(fn), reasonOf(fn), age(now, fn.CreationTimestamp),
-			imageOf(fn), "", "",
-		}
-		if fn.Status.ServiceStatus != nil {
-			row[8] = fn.Status.ServiceStatus.LatestRevision
-		}
-		if fn.Status.BuildStatus != nil {
-			row[9] = fn.Status.BuildStatus.JobName
-		}
-		if namespaces {
-			row = append([]string{fn.Namespace}, row...)
-		}
-		t.rows = append(t.rows, row)
+	if fn.Status.BuildStatus != nil {
+		row[9] = fn.Status.BuildStatus.JobName
 	}
-	return t
+	return row
 }
 
 func urlOf(url *apis.URL) string {
