@@ -52,18 +52,15 @@ func newBuildCommand(s *session) *cobra.Command {
 
 		ValidArgsFunction: s.completeFunction,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, namespace, err := s.open()
+			c, fn, err := s.function(cmd.Context(), args[0], "build")
 			if err != nil {
 				return err
 			}
-			fn, err := c.functions(namespace).Get(cmd.Context(), args[0], metav1.GetOptions{})
+			started, err := startBuild(cmd, s, c, fn, force)
 			if err != nil {
-				return functionError(err, "build", namespace, args[0])
+				return functionError(err, "build", fn.Namespace, args[0])
 			}
-			if fn, err = startBuild(cmd, s, c, fn, force); err != nil {
-				return functionError(err, "build", namespace, args[0])
-			}
-			if fn, err = waiting.await(cmd, s, c, fn); err != nil || fn.Status.URL == nil {
+			if fn, err = waiting.await(cmd, s, c, started); err != nil || fn.Status.URL == nil {
 				return err
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), fn.Status.URL)
@@ -128,13 +125,9 @@ func newBuildCancelCommand(s *session) *cobra.Command {
 
 		ValidArgsFunction: s.completeFunction,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, namespace, err := s.open()
+			c, fn, err := s.function(cmd.Context(), args[0], "cancel the build of")
 			if err != nil {
 				return err
-			}
-			fn, err := c.functions(namespace).Get(cmd.Context(), args[0], metav1.GetOptions{})
-			if err != nil {
-				return functionError(err, "cancel the build of", namespace, args[0])
 			}
 			if !observed(fn) {
 				return failf("do it again in a moment", "the operator has not seen the present spec of function %q", args[0])
@@ -143,7 +136,7 @@ func newBuildCancelCommand(s *session) *cobra.Command {
 				return failf("kn lambda build list "+args[0], "no build of function %q goes on", args[0])
 			}
 			if _, err := c.annotate(cmd.Context(), fn, lambda.CancelBuildAnnotationKey, &fn.Status.BuildStatus.Key); err != nil {
-				return functionError(err, "cancel the build of", namespace, args[0])
+				return functionError(err, "cancel the build of", fn.Namespace, args[0])
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Build '%s' is being cancelled.\n", fn.Status.BuildStatus.JobName)
 			return err

@@ -57,22 +57,18 @@ conditions. Kubernetes forgets events after an hour, unless it is set up otherwi
 
 		ValidArgsFunction: s.completeFunction,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, namespace, err := s.open()
+			ctx := cmd.Context()
+			c, fn, err := s.function(ctx, args[0], "read the events of")
 			if err != nil {
 				return err
-			}
-			ctx := cmd.Context()
-			fn, err := c.functions(namespace).Get(ctx, args[0], metav1.GetOptions{})
-			if err != nil {
-				return functionError(err, "read the events of", namespace, args[0])
 			}
 			h := &history{clients: c, fn: fn, mine: sets.New(fn.UID), foreign: sets.New[types.UID]()}
 			if follow {
 				return h.watch(ctx, cmd.OutOrStdout())
 			}
-			list, err := c.kube.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{})
+			list, err := c.kube.CoreV1().Events(fn.Namespace).List(ctx, metav1.ListOptions{})
 			if err != nil {
-				return fmt.Errorf("failed to list the events of namespace %q: %w", namespace, err)
+				return fmt.Errorf("failed to list the events of namespace %q: %w", fn.Namespace, err)
 			}
 			happened := h.conditions(fn)
 			for i := range list.Items {

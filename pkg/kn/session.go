@@ -24,6 +24,10 @@ import (
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
@@ -121,6 +125,19 @@ func (s *session) open() (c *clients, namespace string, err error) {
 	}
 	c, err = s.connect()
 	return c, namespace, err
+}
+
+// function returns the clients, and the function of the name for which a verb is meant.
+func (s *session) function(ctx context.Context, name, verb string) (*clients, *v1alpha1.LambdaFunction, error) {
+	c, namespace, err := s.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	fn, err := c.functions(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, nil, functionError(err, verb, namespace, name)
+	}
+	return c, fn, nil
 }
 
 func (c *clients) functions(namespace string) lambdaclient.LambdaFunctionInterface {

@@ -65,14 +65,10 @@ func newRollbackCommand(s *session) *cobra.Command {
 
 		ValidArgsFunction: s.completeFunction,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, namespace, err := s.open()
+			ctx := cmd.Context()
+			c, fn, err := s.function(ctx, args[0], "roll back")
 			if err != nil {
 				return err
-			}
-			ctx := cmd.Context()
-			fn, err := c.functions(namespace).Get(ctx, args[0], metav1.GetOptions{})
-			if err != nil {
-				return functionError(err, "roll back", namespace, args[0])
 			}
 			revision, err := c.chooseRevision(ctx, fn, to)
 			if err != nil {
@@ -82,11 +78,12 @@ func newRollbackCommand(s *session) *cobra.Command {
 			if revision != latestRevision {
 				annotation = &revision
 			}
-			if fn, err = c.annotate(ctx, fn, lambda.RollbackAnnotationKey, annotation); err != nil {
-				return functionError(err, "roll back", namespace, args[0])
+			told, err := c.annotate(ctx, fn, lambda.RollbackAnnotationKey, annotation)
+			if err != nil {
+				return functionError(err, "roll back", fn.Namespace, args[0])
 			}
 			if !noWait {
-				if err := c.awaitRollback(ctx, fn, annotation != nil); err != nil {
+				if err := c.awaitRollback(ctx, told, annotation != nil); err != nil {
 					return err
 				}
 			}
@@ -196,21 +193,17 @@ func newTrafficCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, namespace, err := s.open()
+			ctx := cmd.Context()
+			c, fn, err := s.function(ctx, args[0], "read the traffic of")
 			if err != nil {
 				return err
 			}
-			ctx := cmd.Context()
-			fn, err := c.functions(namespace).Get(ctx, args[0], metav1.GetOptions{})
-			if err != nil {
-				return functionError(err, "read the traffic of", namespace, args[0])
-			}
-			service, err := c.serving.ServingV1().Services(namespace).Get(ctx, args[0], metav1.GetOptions{})
+			service, err := c.serving.ServingV1().Services(fn.Namespace).Get(ctx, args[0], metav1.GetOptions{})
 			if err != nil {
 				return fmt.Errorf("failed to read the Knative Service of function %q: %w", args[0], err)
 			}
 			if len(shares) == 0 {
-				revisions, err := c.revisions(ctx, namespace, args[0])
+				revisions, err := c.revisions(ctx, fn.Namespace, args[0])
 				if err != nil {
 					return fmt.Errorf("failed to list the Revisions of function %q: %w", args[0], err)
 				}
@@ -220,7 +213,7 @@ func newTrafficCommand(s *session) *cobra.Command {
 				return failf("kn lambda rollback "+args[0]+" --to "+latestRevision, "function %q is rolled back to %s: all calls go there", args[0], to)
 			}
 			service.Spec.Traffic = withShares(service.Spec.Traffic, shares)
-			if service, err = c.serving.ServingV1().Services(namespace).Update(ctx, service, metav1.UpdateOptions{FieldManager: fieldManager}); err != nil {
+			if service, err = c.serving.ServingV1().Services(fn.Namespace).Update(ctx, service, metav1.UpdateOptions{FieldManager: fieldManager}); err != nil {
 				return fmt.Errorf("failed to change the traffic of function %q: %w", args[0], err)
 			}
 			return trafficTable(service.Spec.Traffic, nil).print(cmd.OutOrStdout(), false)
