@@ -192,26 +192,31 @@ func TestAgentTriggers(t *testing.T) {
 	s.awaitHeard(la, la, "com.example.topic0")
 }
 
-// agentTriggers returns how the agent's Triggers filter, by name, of which there are so many and no two alike.
-func (s *scenario) agentTriggers(la *v1alpha1.LambdaAgent, n int) map[string]string {
+// agentTriggers returns how the agent's Triggers filter, by name, of which there are so many and no two alike. It waits
+// until all are ready at once: the in-memory channel forgets its subscribers for a moment when one of them goes.
+func (s *scenario) agentTriggers(la *v1alpha1.LambdaAgent, n int) (named map[string]string) {
 	s.Helper()
-	triggers, err := clients.Eventing.EventingV1().Triggers(s.namespace).List(interrupted, metav1.ListOptions{LabelSelector: lambda.AgentLabelKey + "=" + la.Name})
-	if err != nil {
-		s.Fatal(err)
-	}
-	named, alike := map[string]string{}, map[string]string{}
-	for _, trigger := range triggers.Items {
-		filters, err := json.Marshal([]any{trigger.Spec.Filter, trigger.Spec.Filters})
+	s.until("The agent's Triggers are ready", func() error {
+		triggers, err := clients.Eventing.EventingV1().Triggers(s.namespace).List(interrupted, metav1.ListOptions{LabelSelector: lambda.AgentLabelKey + "=" + la.Name})
 		if err != nil {
-			s.Fatal(err)
+			return err
 		}
-		if other := alike[string(filters)]; other != "" || len(trigger.Name) > 63 || !trigger.Status.IsReady() {
-			s.Errorf("Trigger %q filters as %q does, or its name is too long, or it is not ready: %+v", trigger.Name, other, trigger.Status)
+		named = map[string]string{}
+		alike := map[string]string{}
+		for _, trigger := range triggers.Items {
+			filters, err := json.Marshal([]any{trigger.Spec.Filter, trigger.Spec.Filters})
+			if err != nil {
+				return err
+			}
+			if other := alike[string(filters)]; other != "" || len(trigger.Name) > 63 || !trigger.Status.IsReady() {
+				return fmt.Errorf("Trigger %q filters as %q does, or its name is too long, or it is not ready: %+v", trigger.Name, other, trigger.Status)
+			}
+			named[trigger.Name], alike[string(filters)] = string(filters), trigger.Name
 		}
-		named[trigger.Name], alike[string(filters)] = string(filters), trigger.Name
-	}
-	if len(named) != n {
-		s.Errorf("There are %d Triggers, want %d", len(named), n)
-	}
+		if len(named) != n {
+			return fmt.Errorf("there are %d Triggers, want %d", len(named), n)
+		}
+		return nil
+	})
 	return named
 }
