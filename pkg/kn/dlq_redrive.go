@@ -136,7 +136,7 @@ func (r *lettersRedrive) run(cmd *cobra.Command, s *session, args []string) erro
 // pod may have been replaced, and the redrive goes on.
 func (r *lettersRedrive) wait(cmd *cobra.Command, s *session, k *sink, state *redrive) (*sink, *redrive, error) {
 	ctx := cmd.Context()
-	p := &progress{out: cmd.ErrOrStderr(), began: s.now(), now: s.now}
+	p := s.newProgress(cmd.ErrOrStderr())
 	for misses := 0; ; {
 		p.say("%s", state.progress())
 		if state.State != redriveQueued && state.State != redriveRunning {

@@ -163,7 +163,7 @@ func (i *invocation) run(cmd *cobra.Command, s *session, name string) error {
 	}
 	defer stop()
 	defer response.Body.Close()
-	_, err = io.Copy(cmd.OutOrStdout(), response.Body)
+	err = s.copyAnswer(cmd.OutOrStdout(), response.Body)
 	if t != nil {
 		t.print(cmd.ErrOrStderr())
 	}
@@ -174,6 +174,26 @@ func (i *invocation) run(cmd *cobra.Command, s *session, name string) error {
 		return failf(of.logs, "%s answered %s", of, response.Status)
 	}
 	return nil
+}
+
+// copyAnswer writes an answer as it is; at a terminal what comes after it is on a line of its own.
+func (s *session) copyAnswer(out io.Writer, answer io.Reader) error {
+	last := &lastByte{}
+	written, err := io.Copy(io.MultiWriter(out, last), answer)
+	if written > 0 && last.byte != '\n' && s.terminal(out) {
+		fmt.Fprintln(out)
+	}
+	return err
+}
+
+// lastByte keeps the last byte that was written.
+type lastByte struct{ byte }
+
+func (l *lastByte) Write(p []byte) (int, error) {
+	if len(p) > 0 {
+		l.byte = p[len(p)-1]
+	}
+	return len(p), nil
 }
 
 // body reads what --data says.

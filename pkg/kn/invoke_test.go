@@ -115,6 +115,28 @@ func TestInvoke(t *testing.T) {
 	}
 }
 
+// TestCopyAnswer has what follows an answer begin a line at a terminal, and bytes as they are elsewhere.
+func TestCopyAnswer(t *testing.T) {
+	for name, tc := range map[string]struct {
+		terminal     bool
+		answer, want string
+	}{
+		"elsewhere":              {false, "text", "text"},
+		"at a terminal":          {true, "text", "text\n"},
+		"that ends its own line": {true, "text\n", "text\n"},
+		"of nothing":             {true, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster()
+			c.session.terminal = func(any) bool { return tc.terminal }
+			var out strings.Builder
+			if err := c.session.copyAnswer(&out, strings.NewReader(tc.answer)); err != nil || out.String() != tc.want {
+				t.Errorf("copyAnswer() = %q, %v, want %q", out.String(), err, tc.want)
+			}
+		})
+	}
+}
+
 func TestInvokeFails(t *testing.T) {
 	failing, _ := serve(t, http.StatusInternalServerError)
 	moved, _ := serve(t, http.StatusFound)

@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/fatih/color"
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
@@ -59,7 +60,7 @@ func execute(ctx context.Context, s *session, streams genericiooptions.IOStreams
 	if failure.code == ExitUsage && failure.next == "" {
 		failure.next = executed.CommandPath() + " --help"
 	}
-	fmt.Fprintln(streams.ErrOut, "Error:", failure.Error())
+	fmt.Fprintln(streams.ErrOut, s.paintFor(streams.ErrOut, color.FgRed)("Error:"), failure.Error())
 	if failure.next != "" {
 		fmt.Fprintln(streams.ErrOut, "Try:  ", failure.next)
 	}

@@ -22,7 +22,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -36,6 +38,8 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 	"k8s.io/utils/ptr"
 	"knative.dev/serving/pkg/apis/serving"
+
+	functionruntime "github.com/knative-lambda/knative-lambda-operator/pkg/runtime"
 )
 
 const logsExample = `
@@ -59,16 +63,18 @@ const taskRunLabel = "tekton.dev/taskRun"
 
 // logsFlags are what logs is asked for.
 type logsFlags struct {
-	follow, build, previous, noPrefix bool
-	since                             time.Duration
-	tail                              int64
+	follow, build, previous, noPrefix, raw bool
+	since                                  time.Duration
+	tail                                   int64
 }
 
 func newLogsCommand(s *session) *cobra.Command {
 	var f logsFlags
 	cmd := &cobra.Command{
-		Use:     "logs NAME",
-		Short:   "Print what a function, or its build, has written",
+		Use:   "logs NAME",
+		Short: "Print what a function, or its build, has written",
+		Long: `Print what a function, or its build, has written. At a terminal lines are made readable: of the JSON that functions log, the
+time, the level, the message and the stack. Elsewhere they are as they were written.`,
 		Example: logsExample[1:],
 		Args:    cobra.ExactArgs(1),
 
@@ -85,7 +91,7 @@ func newLogsCommand(s *session) *cobra.Command {
 			if _, err := c.functions(namespace).Get(ctx, args[0], metav1.GetOptions{}); err != nil {
 				return functionError(err, "read the logs of", namespace, args[0])
 			}
-			p := &lines{out: cmd.OutOrStdout(), plain: f.noPrefix}
+			p := s.newLines(cmd.OutOrStdout(), &f)
 			switch {
 			case f.build:
 				err = f.printBuild(ctx, c, namespace, args[0], p)
@@ -105,6 +111,7 @@ func newLogsCommand(s *session) *cobra.Command {
 	flags.BoolVar(&f.build, "build", false, "Print the log of the newest build.")
 	flags.BoolVar(&f.previous, "previous", false, "Print the log of the containers that ran before, such as those that crashed.")
 	flags.BoolVar(&f.noPrefix, "no-prefix", false, "Print the lines without the instance, or step, that has written them.")
+	flags.BoolVar(&f.raw, "raw", false, "Print the lines as they were written at a terminal, too.")
 	flags.DurationVar(&f.since, "since", 0, "Print what is no older, such as 10m.")
 	flags.Int64Var(&f.tail, "tail", -1, "Number of the last lines of each instance to print; -1 is all.")
 	return cmd
@@ -124,19 +131,53 @@ func (f *logsFlags) options() *corev1.PodLogOptions {
 
 // lines writes lines of several logs to one output.
 type lines struct {
-	mu    sync.Mutex
-	out   io.Writer
-	plain bool
+	mu       sync.Mutex
+	out      io.Writer
+	plain    bool
+	readable bool
+	paint    func(from string) paint
+}
+
+func (s *session) newLines(out io.Writer, f *logsFlags) *lines {
+	return &lines{
+		out: out, plain: f.noPrefix, readable: s.terminal(out) && !f.raw,
+		paint: func(from string) paint { return s.paintOf(out, from) },
+	}
 }
 
 func (l *lines) write(from, line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.readable {
+		line = readable(line)
+	}
 	if l.plain {
 		fmt.Fprintln(l.out, line)
 		return
 	}
-	fmt.Fprintf(l.out, "[%s] %s\n", from, line)
+	fmt.Fprintf(l.out, "%s %s\n", l.paint(from)("["+from+"]"), line)
+}
+
+// kanikoLine is how Kaniko writes a line where that is no terminal: the time, the level and the message, which is quoted.
+var kanikoLine = regexp.MustCompile(`^time="[^"]*" level=(\w+) msg=("(?:[^"\\]|\\.)*"|[^"\s]\S*)`)
+
+// readable is a line of a function, or of a build, as people read it: without quotes, ids, and the names of fields.
+func readable(line string) string {
+	if text, ok := functionruntime.ReadableLine([]byte(line)); ok {
+		return text
+	}
+	parts := kanikoLine.FindStringSubmatch(line)
+	if parts == nil {
+		return line
+	}
+	message, err := strconv.Unquote(parts[2])
+	if err != nil {
+		message = parts[2]
+	}
+	if parts[1] != "info" {
+		message = parts[1] + ": " + message
+	}
+	return message
 }
 
 // printBuild prints the newest build's log, step by step.

@@ -19,6 +19,7 @@ package kn
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -126,4 +127,65 @@ func TestFollowLogsFails(t *testing.T) {
 	if got := c.run(t.Context(), "logs", "hello", "-f"); got.code != ExitFailure || !strings.Contains(got.err, "hello-00001/a: no right") {
 		t.Errorf("run() = %+v, want that it fails", got)
 	}
+}
+
+// TestLines has lines of two instances written for scripts and for people.
+func TestLines(t *testing.T) {
+	const logged, printed = `{"time":"x","level":"INFO","message":"a"}`, `time="2026-03-01T12:00:00Z" level=info msg="Taking snapshot"`
+	for name, tc := range map[string]struct {
+		terminal, colored bool
+		flags             logsFlags
+		want              string
+	}{
+		"elsewhere":            {want: "[a] " + logged + "\n[a] " + printed + "\n"},
+		"at a terminal":        {terminal: true, want: "[a] " + logged + "\n[a] Taking snapshot\n"},
+		"as they were written": {terminal: true, flags: logsFlags{raw: true}, want: "[a] " + logged + "\n[a] " + printed + "\n"},
+		"without a prefix":     {terminal: true, colored: true, flags: logsFlags{noPrefix: true}, want: logged + "\nTaking snapshot\n"},
+		"in colors":            {colored: true, want: "\x1b[33m[a]\x1b[0m " + logged + "\n\x1b[33m[a]\x1b[0m " + printed + "\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster()
+			c.session.terminal = func(any) bool { return tc.terminal }
+			c.session.colored = func(io.Writer) bool { return tc.colored }
+			var out strings.Builder
+			l := c.session.newLines(&out, &tc.flags)
+			l.write("a", logged)
+			l.write("a", printed)
+			if out.String() != tc.want {
+				t.Errorf("write() = %q, want %q", out.String(), tc.want)
+			}
+		})
+	}
+}
+
+// readableLines are lines, and what people read of them.
+var readableLines = map[string]string{
+	"":      "",
+	"plain": "plain",
+	`{"level":"INFO","message":"without a time"}`:                   `{"level":"INFO","message":"without a time"}`,
+	`time="2026-03-01T12:00:00Z" level=info msg="COPY \"a\" b"`:     `COPY "a" b`,
+	`time="2026-03-01T12:00:00Z" level=warning msg=Retrying`:        "warning: Retrying",
+	`time="2026-03-01T12:00:00Z" level=error msg="\z is no escape"`: `error: "\z is no escape"`,
+	`time="2026-03-01T12:00:00Z" level=info msg="without an end`:    `time="2026-03-01T12:00:00Z" level=info msg="without an end`,
+	`time=now level=info msg="of another program"`:                  `time=now level=info msg="of another program"`,
+}
+
+func TestReadable(t *testing.T) {
+	for line, want := range readableLines {
+		if got := readable(line); got != want {
+			t.Errorf("readable(%s) = %s, want %s", line, got, want)
+		}
+	}
+}
+
+func FuzzReadable(f *testing.F) {
+	for line := range readableLines {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		got := readable(line)
+		if !strings.HasPrefix(line, "{") && !strings.HasPrefix(line, `time="`) && got != line {
+			t.Errorf("readable(%q) = %q", line, got)
+		}
+	})
 }

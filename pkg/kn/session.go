@@ -55,6 +55,8 @@ type session struct {
 	every time.Duration
 	// terminal is true where somebody sits who can be asked.
 	terminal func(any) bool
+	// colored is true of what takes colors: a terminal that has some, unless NO_COLOR says otherwise (https://no-color.org).
+	colored func(io.Writer) bool
 }
 
 // clients talk to the API server.
@@ -85,6 +87,7 @@ func newSession(warnings io.Writer) *session {
 		now:      time.Now,
 		every:    lookEvery,
 		terminal: printers.IsTerminal,
+		colored:  printers.AllowsColorOutput,
 	}
 }
 

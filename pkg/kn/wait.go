@@ -17,6 +17,7 @@ limitations under the License.
 package kn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fatih/color"
 	"github.com/spf13/cobra"
 	"knative.dev/pkg/apis"
 
@@ -52,7 +54,7 @@ func (f *waitFlags) await(cmd *cobra.Command, s *session, c *clients, fn *v1alph
 	if f.noWait || !f.wait {
 		return fn, nil
 	}
-	p := &progress{out: cmd.ErrOrStderr(), began: s.now(), now: s.now}
+	p := s.newProgress(cmd.ErrOrStderr())
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 	defer cancel()
 	last, err := f.follow(ctx, c, fn, p)
@@ -159,6 +161,11 @@ type progress struct {
 	said   string
 	done   map[string]bool
 	logged bool
+	faint  paint
+}
+
+func (s *session) newProgress(out io.Writer) *progress {
+	return &progress{out: out, began: s.now(), now: s.now, faint: s.paintFor(out, color.Faint)}
 }
 
 // say writes a line, unless it is the last one again.
@@ -177,7 +184,7 @@ func (p *progress) log(step, line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.said, p.logged = "", true
-	fmt.Fprintf(p.out, "          | %s: %s\n", step, line)
+	fmt.Fprintln(p.out, p.faint(shorten("          | "+step+": "+readable(line), cmp.Or(terminalWidth(p.out), longestLine))))
 }
 
 // stages are the conditions in their order, and what it means that they are True.

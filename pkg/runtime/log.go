@@ -118,6 +118,22 @@ func (n *line) appendText(b *bytes.Buffer, now time.Time) {
 	}
 }
 
+// ReadableLine returns a JSON line of a function's log as Options.LogText has it written, at the time of this machine and
+// without its end. ok is false for what is no such line.
+func ReadableLine(text []byte) (readable string, ok bool) {
+	var n line
+	if !bytes.HasPrefix(text, []byte("{")) || json.Unmarshal(text, &n) != nil || n.Level == "" {
+		return "", false
+	}
+	written, err := time.Parse(time.RFC3339Nano, n.Time)
+	if err != nil {
+		return "", false
+	}
+	var b bytes.Buffer
+	n.appendText(&b, written.Local())
+	return strings.TrimSuffix(b.String(), "\n"), true
+}
+
 func (l *logger) info(message string, origin *callInfo) {
 	l.write(line{Level: levelInfo, Message: message}, origin)
 }

@@ -100,8 +100,10 @@ func addAll(w *fsnotify.Watcher, folder string) error {
 	})
 }
 
-// isIgnored is true for what is hidden, made by tools, or an editor's own.
+// isIgnored is true for what is hidden, made by tools, or an editor's own, and for logs: what the function prints may be
+// written to a file beside its code, and must not have it loaded again.
 func isIgnored(name string) bool {
 	base := filepath.Base(name)
-	return strings.HasPrefix(base, ".") || strings.HasSuffix(base, "~") || strings.HasSuffix(base, ".pyc") || slices.Contains(unwatched, base)
+	return strings.HasPrefix(base, ".") || slices.Contains(unwatched, base) ||
+		slices.ContainsFunc([]string{"~", ".pyc", ".log"}, func(end string) bool { return strings.HasSuffix(base, end) })
 }
