@@ -33,8 +33,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/cache"
+	"k8s.io/client-go/kubernetes"
 	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	"k8s.io/client-go/rest"
 )
 
 const (
@@ -51,10 +53,26 @@ var (
 	ErrUnavailable = errors.New("the API server does not say who you are")
 )
 
+// Ready is an error as long as the API server has not read all that it judges by. One that has just started denies what it has
+// not read yet, so that a denial is to be believed of one that was ready before it was asked.
+type Ready func(context.Context) error
+
+// ReadyAt asks the API server that client talks to (https://kubernetes.io/docs/reference/using-api/health-checks/). It fails with
+// ErrUnavailable.
+func ReadyAt(client rest.Interface) Ready {
+	return func(ctx context.Context) error {
+		if err := client.Get().AbsPath("/readyz").Do(ctx).Error(); err != nil {
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		return nil
+	}
+}
+
 // Reviewer asks the API server who somebody is, and what they may do.
 type Reviewer struct {
 	tokens   authenticationclient.TokenReviewInterface
 	rights   authorizationclient.SubjectAccessReviewInterface
+	ready    Ready
 	lifetime func() time.Duration
 
 	users    *cache.LRUExpireCache // of tokenKey to *authenticationv1.UserInfo, nil for strangers
@@ -73,10 +91,11 @@ type rightKey struct {
 }
 
 // NewReviewer makes a Reviewer that keeps verdicts, good and bad, for lifetime.
-func NewReviewer(tokens authenticationclient.TokenReviewInterface, rights authorizationclient.SubjectAccessReviewInterface, lifetime func() time.Duration) *Reviewer {
+func NewReviewer(kube kubernetes.Interface, ready Ready, lifetime func() time.Duration) *Reviewer {
 	return &Reviewer{
-		tokens:   tokens,
-		rights:   rights,
+		tokens:   kube.AuthenticationV1().TokenReviews(),
+		rights:   kube.AuthorizationV1().SubjectAccessReviews(),
+		ready:    ready,
 		lifetime: lifetime,
 		users:    cache.NewLRUExpireCache(maxVerdicts),
 		verdicts: cache.NewLRUExpireCache(maxVerdicts),
@@ -103,7 +122,9 @@ func (r *Reviewer) Authenticate(request *http.Request, audience string) (*User, 
 	key := tokenKey{sha256.Sum256([]byte(token)), audience}
 	user, known := r.users.Get(key)
 	if !known {
-		found, err := r.review(request.Context(), token, audience)
+		found, err := sure(request.Context(), r.ready, isKnown, func(ctx context.Context) (*authenticationv1.UserInfo, error) {
+			return r.review(ctx, token, audience)
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -116,6 +137,21 @@ func (r *Reviewer) Authenticate(request *http.Request, audience string) (*User, 
 	}
 	return &User{Name: info.Username, info: info, key: key.token}, nil
 }
+
+// sure asks again where the answer is no good one and the API server may have just started.
+func sure[T any](ctx context.Context, ready Ready, good func(T) bool, ask func(context.Context) (T, error)) (answer T, err error) {
+	if answer, err = ask(ctx); err != nil || good(answer) {
+		return answer, err
+	}
+	if err := ready(ctx); err != nil {
+		return answer, err
+	}
+	return ask(ctx)
+}
+
+func isKnown(user *authenticationv1.UserInfo) bool { return user != nil }
+
+func isAllowed(allowed bool) bool { return allowed }
 
 func (r *Reviewer) review(ctx context.Context, token, audience string) (*authenticationv1.UserInfo, error) {
 	review := &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}
@@ -140,26 +176,28 @@ func (r *Reviewer) May(ctx context.Context, user *User, verb string, resource sc
 	if verdict, ok := r.verdicts.Get(key); ok {
 		return verdict == true, nil
 	}
+	allowed, err := sure(ctx, r.ready, isAllowed, func(ctx context.Context) (bool, error) {
+		return r.reviewAccess(ctx, user, &authorizationv1.ResourceAttributes{
+			Group: resource.Group, Resource: resource.Resource, Verb: verb, Namespace: namespace, Name: name,
+		})
+	})
+	if err != nil {
+		return false, err
+	}
+	r.verdicts.Add(key, allowed, r.lifetime())
+	return allowed, nil
+}
+
+func (r *Reviewer) reviewAccess(ctx context.Context, user *User, to *authorizationv1.ResourceAttributes) (bool, error) {
 	extra := make(map[string]authorizationv1.ExtraValue, len(user.info.Extra))
 	for name, values := range user.info.Extra {
 		extra[name] = authorizationv1.ExtraValue(values)
 	}
 	review, err := r.rights.Create(ctx, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User:   user.info.Username,
-		UID:    user.info.UID,
-		Groups: user.info.Groups,
-		Extra:  extra,
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Group:     resource.Group,
-			Resource:  resource.Resource,
-			Verb:      verb,
-			Namespace: namespace,
-			Name:      name,
-		},
+		User: user.info.Username, UID: user.info.UID, Groups: user.info.Groups, Extra: extra, ResourceAttributes: to,
 	}}, metav1.CreateOptions{})
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	r.verdicts.Add(key, review.Status.Allowed, r.lifetime())
 	return review.Status.Allowed, nil
 }

@@ -19,9 +19,13 @@ package access_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/access"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/access/accesstest"
@@ -55,8 +59,9 @@ func TestVerdictsAreKept(t *testing.T) {
 			t.Error("Authenticate() =", err)
 		}
 	}
-	if c.Reviews() != 2 || c.AccessReviews() != 2 {
-		t.Errorf("%d looks at tokens and %d at rights, want 2 and 2", c.Reviews(), c.AccessReviews())
+	// What is denied is asked twice.
+	if c.Reviews() != 3 || c.AccessReviews() != 3 {
+		t.Errorf("%d looks at tokens and %d at rights, want 3 and 3", c.Reviews(), c.AccessReviews())
 	}
 }
 
@@ -105,5 +110,53 @@ func TestUnavailable(t *testing.T) {
 	}
 	if ok, err := reviewer.May(t.Context(), admin, "update", lambda.LambdaFunctionsResource, "shop", ""); err != nil || !ok {
 		t.Errorf("May() = %t, %v", ok, err)
+	}
+}
+
+// An API server that has just started knows nobody: that is no verdict.
+func TestStarting(t *testing.T) {
+	c := accesstest.NewCluster("admin update shop/")
+	reviewer := c.Reviewer(time.Minute)
+	c.Start(1)
+	if _, err := reviewer.Authenticate(request(t, "Bearer admin"), ""); !errors.Is(err, access.ErrUnavailable) {
+		t.Error("Authenticate() =", err)
+	}
+	admin, err := reviewer.Authenticate(request(t, "Bearer admin"), "")
+	if err != nil {
+		t.Fatal("Authenticate() =", err)
+	}
+	c.Start(1)
+	may := func() (bool, error) {
+		return reviewer.May(t.Context(), admin, "update", lambda.LambdaFunctionsResource, "shop", "")
+	}
+	if _, err := may(); !errors.Is(err, access.ErrUnavailable) {
+		t.Error("May() =", err)
+	}
+	if ok, err := may(); err != nil || !ok {
+		t.Errorf("May() = %t, %v", ok, err)
+	}
+}
+
+// Whether an API server is ready is what it says at /readyz.
+func TestReadyAt(t *testing.T) {
+	status := http.StatusForbidden
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/readyz" {
+			t.Errorf("path %q", r.URL.Path)
+		}
+		w.WriteHeader(status)
+	}))
+	defer server.Close()
+	client, err := kubernetes.NewForConfig(&rest.Config{Host: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready := access.ReadyAt(client.Discovery().RESTClient())
+	if err := ready(t.Context()); !errors.Is(err, access.ErrUnavailable) {
+		t.Error("Ready() =", err)
+	}
+	status = http.StatusOK
+	if err := ready(t.Context()); err != nil {
+		t.Error("Ready() =", err)
 	}
 }

@@ -72,10 +72,10 @@ func run(ctx context.Context, settings func() *config.DeadLetters) (err error) {
 		return fmt.Errorf("failed to listen: %w", err)
 	}
 	kube := kubeclient.Get(ctx)
+	ready := access.ReadyAt(kube.Discovery().RESTClient())
 	return NewServer(Options{
-		Store: store,
-		Access: access.NewReviewer(kube.AuthenticationV1().TokenReviews(), kube.AuthorizationV1().SubjectAccessReviews(),
-			func() time.Duration { return settings().AuthCache }),
+		Store:    store,
+		Access:   access.NewReviewer(kube, ready, func() time.Duration { return settings().AuthCache }),
 		Settings: settings,
 		Owner:    system.PodName(),
 		Logger:   logger,

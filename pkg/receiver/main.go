@@ -53,11 +53,12 @@ func run(ctx context.Context, settings func() *config.Receiver) error {
 		return fmt.Errorf("failed to listen: %w", err)
 	}
 	kube := kubeclient.Get(ctx)
+	ready := access.ReadyAt(kube.Discovery().RESTClient())
 	return NewServer(Options{
-		Client: dynamicclient.Get(ctx),
-		Leases: kube.CoordinationV1().Leases(system.Namespace()),
-		Access: access.NewReviewer(kube.AuthenticationV1().TokenReviews(), kube.AuthorizationV1().SubjectAccessReviews(),
-			func() time.Duration { return settings().AuthCache }),
+		Client:   dynamicclient.Get(ctx),
+		Leases:   kube.CoordinationV1().Leases(system.Namespace()),
+		Access:   access.NewReviewer(kube, ready, func() time.Duration { return settings().AuthCache }),
+		Ready:    ready,
 		Settings: settings,
 		Clock:    clock.RealClock{},
 		Logger:   logging.FromContext(ctx),

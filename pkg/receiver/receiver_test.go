@@ -103,7 +103,7 @@ func newWorld(t *testing.T, objects ...runtime.Object) *world {
 	w.client.PrependReactor("patch", "lambdafunctions", w.applied)
 	w.client.PrependReactor("*", "lambdafunctions", w.fail)
 	w.server = NewServer(Options{
-		Client: w.client, Leases: fake.NewClientset().CoordinationV1().Leases("knative-lambda"), Access: w.access.Reviewer(0),
+		Client: w.client, Leases: fake.NewClientset().CoordinationV1().Leases("knative-lambda"), Access: w.access.Reviewer(0), Ready: w.access.Ready,
 		Settings: func() *config.Receiver { return w.settings }, Clock: w.clock, Logger: logger,
 	})
 	return w
@@ -352,11 +352,38 @@ func TestWaitsInDoubt(t *testing.T) {
 	}
 }
 
+// Nobody is told that a command was forbidden, which may have been done, by an API server that has just started: such a one
+// forbids what it has not read yet.
+func TestForbiddenAtTheStart(t *testing.T) {
+	forbidden := apierrs.NewForbidden(functionResource.GroupResource(), "hello", errors.New("no role is read yet"))
+	for name, begin := range map[string]func(*world){
+		"nothing is done": func(w *world) { w.fails = []failing{{err: forbidden}} },
+		"it is done": func(w *world) {
+			w.fails, w.unread = []failing{{err: io.ErrUnexpectedEOF, done: true}}, []error{forbidden}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			begin(w)
+			if a := w.do(binary(admin, events.FunctionDeploy, helloData)); a.status != http.StatusAccepted || w.function() == nil || len(w.unread) > 0 {
+				t.Errorf("answer: %d %s", a.status, a.body)
+			}
+		})
+	}
+	w := newWorld(t)
+	w.access.Start(1)
+	for _, want := range []int{http.StatusServiceUnavailable, http.StatusAccepted} {
+		if a := w.do(binary(admin, events.FunctionDeploy, helloData)); a.status != want {
+			t.Errorf("answer: %d %s, want %d", a.status, a.body, want)
+		}
+	}
+}
+
 // Who gives a command and goes away is not waited for.
 func TestDoubtEndsWithTheRequest(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	_, err := persist(ctx, time.Hour, func(context.Context) (bool, error) {
+	_, err := persist(ctx, time.Hour, accesstest.NewCluster().Ready, func(context.Context) (bool, error) {
 		cancel()
 		return false, written(io.ErrUnexpectedEOF)
 	})
@@ -396,7 +423,8 @@ func TestRefusedSpec(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.fails = []failing{{err: tc.err}}
+			// What is forbidden is asked a second time.
+			w.fails = []failing{{err: tc.err}, {err: tc.err}}
 			a := w.do(binary(admin, events.FunctionDeploy, helloData))
 			if a.status != tc.status || a.Error != tc.code || a.Path != tc.path || a.Message == "" {
 				t.Errorf("answer: %d %s", a.status, a.body)

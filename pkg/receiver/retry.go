@@ -30,6 +30,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/access"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/events"
 )
 
@@ -56,20 +57,25 @@ func written(err error) error {
 
 // persist tries a command until it is done or refused, or until patience is at its end. A try that failed may yet have been
 // done, where the answer of the API server was lost: each begins by looking whether the command is in the journal. While that
-// is in doubt persist goes on until ctx ends, for no sender may be told that what was done was not.
-func persist(ctx context.Context, patience time.Duration, try func(context.Context) (duplicate bool, err error)) (duplicate bool, err error) {
+// is in doubt persist goes on until ctx ends, for no sender may be told that what was done was not. What is forbidden is tried
+// again once the API server is ready, for the same reason: one that has just started forbids what it has not read yet.
+func persist(
+	ctx context.Context, patience time.Duration, ready access.Ready, try func(context.Context) (duplicate bool, err error),
+) (duplicate bool, err error) {
 	trying, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	pause := pauses
+	pause, believed := pauses, false
 	for tries := 1; ; tries++ {
 		known, err := try(trying)
 		if err == nil {
 			// What a try before has done is not done twice.
 			return known && tries == 1, nil
 		}
-		if !transient(err) {
+		forbidden := apierrs.IsForbidden(err) && !believed
+		if !forbidden && !transient(err) {
 			return false, terminal(err)
 		}
+		believed = forbidden && ready(trying) == nil
 		if _, ok := errors.AsType[*doubtfulError](err); ok {
 			trying = ctx //nolint:fatcontext // It is the one that trying was made of.
 		}

@@ -59,6 +59,8 @@ type Options struct {
 	Leases coordinationclient.LeaseInterface
 	// Access says who may do what.
 	Access *access.Reviewer
+	// Ready says whether the API server may be believed that something is forbidden.
+	Ready access.Ready
 	// Settings returns those that hold now.
 	Settings func() *config.Receiver
 	Clock    clock.WithTicker
@@ -70,6 +72,7 @@ type Server struct {
 	client   dynamic.Interface
 	graves   *graves
 	access   *access.Reviewer
+	ready    access.Ready
 	settings func() *config.Receiver
 	limits   *limits
 	room     *room
@@ -84,6 +87,7 @@ func NewServer(o Options) *Server {
 		client:   o.Client,
 		graves:   &graves{leases: o.Leases, clock: o.Clock, memory: func() time.Duration { return o.Settings().Memory }},
 		access:   o.Access,
+		ready:    o.Ready,
 		settings: o.Settings,
 		limits:   newLimits(o.Settings, o.Clock),
 		room:     newRoom(),
@@ -232,7 +236,7 @@ func (s *Server) obey(ctx context.Context, user *access.User, e *event.Event) (d
 	}
 	ctx, span := observability.StartSpan(ctx, "command", trace.WithAttributes(attributes...))
 	defer span.End()
-	duplicate, err = persist(ctx, settings.Timeout, do)
+	duplicate, err = persist(ctx, settings.Timeout, s.ready, do)
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
 	}

@@ -18,6 +18,7 @@ limitations under the License.
 package accesstest
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ type Cluster struct {
 	audiences map[string]string
 	broken    error
 
+	starting               int
 	reviews, accessReviews int
 }
 
@@ -88,8 +90,25 @@ func (c *Cluster) Reviewer(lifetime time.Duration) *access.Reviewer {
 	kube := fake.NewClientset()
 	kube.PrependReactor("create", "tokenreviews", c.reviewToken)
 	kube.PrependReactor("create", "subjectaccessreviews", c.reviewAccess)
-	return access.NewReviewer(kube.AuthenticationV1().TokenReviews(), kube.AuthorizationV1().SubjectAccessReviews(),
-		func() time.Duration { return lifetime })
+	return access.NewReviewer(kube, c.Ready, func() time.Duration { return lifetime })
+}
+
+// Start has the Cluster know nobody and allow nothing until it was asked n times whether it is ready.
+func (c *Cluster) Start(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.starting = n
+}
+
+// Ready is an error as long as the Cluster starts.
+func (c *Cluster) Ready(context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.starting > 0 {
+		c.starting--
+		return access.ErrUnavailable
+	}
+	return nil
 }
 
 func (c *Cluster) reviewToken(action clientgotesting.Action) (bool, runtime.Object, error) {
@@ -100,7 +119,7 @@ func (c *Cluster) reviewToken(action clientgotesting.Action) (bool, runtime.Obje
 		return true, nil, c.broken
 	}
 	review := created[*authenticationv1.TokenReview](action).DeepCopy()
-	if review.Spec.Token != Stranger {
+	if review.Spec.Token != Stranger && c.starting == 0 {
 		audience, ok := c.audiences[review.Spec.Token]
 		review.Status.Authenticated = ok == (len(review.Spec.Audiences) > 0)
 		review.Status.User.Username = review.Spec.Token
@@ -122,7 +141,7 @@ func (c *Cluster) reviewAccess(action clientgotesting.Action) (bool, runtime.Obj
 	if a.Resource != lambda.LambdaFunctionsResource.Resource {
 		to += " " + a.Resource
 	}
-	review.Status.Allowed = a.Group == lambda.GroupName && c.rights[fmt.Sprintf("%s %s %s/%s", review.Spec.User, to, a.Namespace, a.Name)]
+	review.Status.Allowed = c.starting == 0 && a.Group == lambda.GroupName && c.rights[fmt.Sprintf("%s %s %s/%s", review.Spec.User, to, a.Namespace, a.Name)]
 	return true, review, nil
 }
 
