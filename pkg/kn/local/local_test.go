@@ -49,7 +49,7 @@ func (c *terminal) Write(p []byte) (int, error) {
 }
 
 // await returns the first match after the one before it.
-func (c *terminal) await(t *testing.T, pattern string) []string {
+func (c *terminal) await(t testing.TB, pattern string) []string {
 	t.Helper()
 	want := regexp.MustCompile(pattern)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -83,7 +83,7 @@ type running struct {
 }
 
 // run runs a function of these files until the test is over.
-func run(t *testing.T, files map[string]string, change func(*local.Options)) *running {
+func run(t testing.TB, files map[string]string, change func(*local.Options)) *running {
 	t.Helper()
 	r := &running{terminal: &terminal{}, dir: t.TempDir()}
 	r.changed = sync.NewCond(&r.mu)
@@ -110,7 +110,7 @@ func run(t *testing.T, files map[string]string, change func(*local.Options)) *ru
 	return r
 }
 
-func (r *running) save(t *testing.T, name, text string) {
+func (r *running) save(t testing.TB, name, text string) {
 	t.Helper()
 	file := filepath.Join(r.dir, name)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -121,7 +121,7 @@ func (r *running) save(t *testing.T, name, text string) {
 	}
 }
 
-func (r *running) call(t *testing.T) (int, string) {
+func (r *running) call(t testing.TB) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url, strings.NewReader(`{}`))
 	if err != nil {
@@ -140,7 +140,7 @@ func (r *running) call(t *testing.T) (int, string) {
 }
 
 // expect calls the function.
-func (r *running) expect(t *testing.T, want string) {
+func (r *running) expect(t testing.TB, want string) {
 	t.Helper()
 	if status, body := r.call(t); status != http.StatusOK || body != want {
 		t.Errorf("%d %q, want %q", status, body, want)
@@ -148,7 +148,7 @@ func (r *running) expect(t *testing.T, want string) {
 }
 
 // need leaves a test out whose language is not there.
-func need(t *testing.T, program string) {
+func need(t testing.TB, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
 		t.Skipf("it needs %s: %v", program, err)
