@@ -79,13 +79,13 @@ type deployment struct {
 }
 
 func newCreateCommand(s *session) *cobra.Command {
-	return newDeployCommand(s, "create", "Created", &cobra.Command{
+	return newWholeCommand(s, "create", "Created", &cobra.Command{
 		Use: "create [NAME]", Short: "Make a function, and wait until it is ready", Example: createExample[1:],
 	}, create)
 }
 
 func newApplyCommand(s *session) *cobra.Command {
-	return newDeployCommand(s, "apply", "Applied", &cobra.Command{
+	return newWholeCommand(s, "apply", "Applied", &cobra.Command{
 		Use: "apply [NAME]", Short: "Make a function or change it, and wait until it is ready", Example: applyExample[1:],
 		Long: `Make a function, or change it to be what the flags and the file say: fields that an earlier create, apply or update gave
 and this one does not are taken away. Fields that others have set, and nobody here, stay.`,
@@ -93,8 +93,8 @@ and this one does not are taken away. Fields that others have set, and nobody he
 	}, apply)
 }
 
-// newDeployCommand completes a verb that sends a whole function.
-func newDeployCommand(s *session, verb, done string, cmd *cobra.Command, send write) *cobra.Command {
+// newWholeCommand completes a verb that sends a whole function.
+func newWholeCommand(s *session, verb, done string, cmd *cobra.Command, send write) *cobra.Command {
 	var d deployment
 	cmd.Args = cobra.MaximumNArgs(1)
 	d.add(cmd)
@@ -109,10 +109,9 @@ func newDeployCommand(s *session, verb, done string, cmd *cobra.Command, send wr
 		if err != nil {
 			return err
 		}
-		if fn.Namespace != "" && *s.flags.Namespace != "" && fn.Namespace != namespace {
-			return usagef("the function in %s is of namespace %q, and --namespace says %q", d.filename, fn.Namespace, namespace)
+		if err := d.place(s, fn, namespace); err != nil {
+			return err
 		}
-		fn.Namespace = cmp.Or(fn.Namespace, namespace)
 		return d.run(cmd, s, verb, done, fn, send)
 	}
 	return cmd
@@ -152,6 +151,11 @@ func newUpdateCommand(s *session) *cobra.Command {
 
 func (d *deployment) add(cmd *cobra.Command) {
 	d.spec.add(cmd)
+	d.addRest(cmd)
+}
+
+// addRest adds all flags but those of the function itself.
+func (d *deployment) addRest(cmd *cobra.Command) {
 	d.waiting.add(cmd)
 	cmd.Flags().StringVar(&d.dryRun, "dry-run", dryRunNone, "none; client, to print what would be sent; or server, to have it checked and print what it would become.")
 	complete(cmd, "dry-run", oneOf(dryRunNone, dryRunClient, dryRunServer))
@@ -170,17 +174,35 @@ func (s *session) target(dryRun string) (*clients, string, error) {
 	return nil, "", usagef("--dry-run %q: it is none of none, client, server", dryRun)
 }
 
-// read makes the function that the file and the flags say.
-func (d *deployment) read(cmd *cobra.Command, args []string) (*v1alpha1.LambdaFunction, error) {
-	fn := &v1alpha1.LambdaFunction{}
+// place puts a function into the namespace that is meant.
+func (d *deployment) place(s *session, fn *v1alpha1.LambdaFunction, namespace string) error {
+	if fn.Namespace != "" && *s.flags.Namespace != "" && fn.Namespace != namespace {
+		return usagef("the function in %s is of namespace %q, and --namespace says %q", d.filename, fn.Namespace, namespace)
+	}
+	fn.Namespace = cmp.Or(fn.Namespace, namespace)
+	return nil
+}
+
+// manifest returns the function that the file says, and an empty one where there is no file.
+func (d *deployment) manifest() (*v1alpha1.LambdaFunction, error) {
+	made := &v1alpha1.LambdaFunction{}
 	if d.filename != "" {
-		var err error
-		if fn, err = local.ReadManifest(d.filename, true); err != nil {
+		fn, err := local.ReadManifest(d.filename, true)
+		if err != nil {
 			return nil, err
 		}
-		fn = &v1alpha1.LambdaFunction{ObjectMeta: metav1.ObjectMeta{
-			Name: fn.Name, Namespace: fn.Namespace, Labels: fn.Labels, Annotations: fn.Annotations,
-		}, Spec: fn.Spec}
+		made.ObjectMeta = metav1.ObjectMeta{Name: fn.Name, Namespace: fn.Namespace, Labels: fn.Labels, Annotations: fn.Annotations}
+		made.Spec = fn.Spec
+	}
+	made.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("LambdaFunction"))
+	return made, nil
+}
+
+// read makes the function that the file and the flags say.
+func (d *deployment) read(cmd *cobra.Command, args []string) (*v1alpha1.LambdaFunction, error) {
+	fn, err := d.manifest()
+	if err != nil {
+		return nil, err
 	}
 	if len(args) > 0 {
 		if fn.Name != "" && fn.Name != args[0] {
@@ -200,7 +222,6 @@ func (d *deployment) read(cmd *cobra.Command, args []string) (*v1alpha1.LambdaFu
 	if fn.Spec.Source.Type != v1alpha1.SourceTypeImage && fn.Spec.Runtime.Language == "" {
 		return nil, usagef("say what the code is written in: --language python, nodejs or go")
 	}
-	fn.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("LambdaFunction"))
 	return fn, nil
 }
 

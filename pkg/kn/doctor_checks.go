@@ -35,18 +35,6 @@ import (
 // clusterDomain is that of Services, which nobody outside of the cluster can call.
 const clusterDomain = "svc.cluster.local"
 
-// configMap returns the data of a ConfigMap. One that is not there is empty: its defaults hold.
-func (d *checkup) configMap(ctx context.Context, namespace, name string) (map[string]string, error) {
-	cm, err := d.kube.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return cm.Data, nil
-}
-
 // ingress looks whether functions have a domain that others can call.
 func (d *checkup) ingress(ctx context.Context) {
 	const name = "Ingress"

@@ -91,9 +91,7 @@ func newInitCommand() *cobra.Command {
 		Use: "init [DIR]", Short: "Write a function to begin with", Long: initLong, Example: initExample[1:],
 		Args: cobra.MaximumNArgs(1),
 
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		ValidArgsFunction: folders,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s.dir = "."
 			if len(args) > 0 {
@@ -136,10 +134,18 @@ func (s *scaffold) complete() error {
 		}
 		s.Name = filepath.Base(dir)
 	}
-	if problems := validation.IsDNS1035Label(s.Name); len(problems) > 0 {
-		return usagef("%q is no name of a function, give another with --name: %s", s.Name, strings.Join(problems, "; "))
+	if err := checkName(s.Name); err != nil {
+		return err
 	}
 	s.Git = cmp.Or(s.Git, "https://git.example.com/functions/"+s.Name)
+	return nil
+}
+
+// checkName refuses what is no name of a function.
+func checkName(name string) error {
+	if problems := validation.IsDNS1035Label(name); len(problems) > 0 {
+		return usagef("%q is no name of a function, give another with --name: %s", name, strings.Join(problems, "; "))
+	}
 	return nil
 }
 

@@ -117,7 +117,7 @@ func newRoot(s *session) *cobra.Command {
 	root.AddCommand(newInitCommand())
 	root.AddCommand(newImportCommand())
 	for _, verb := range []*cobra.Command{
-		newCreateCommand(s), newApplyCommand(s), newUpdateCommand(s), newListCommand(s), newDescribeCommand(s), newDeleteCommand(s),
+		newDeployCommand(s), newCreateCommand(s), newApplyCommand(s), newUpdateCommand(s), newListCommand(s), newDescribeCommand(s), newDeleteCommand(s),
 		newInvokeCommand(s), newBuildCommand(s), newRollbackCommand(s), newTrafficCommand(s),
 		newLogsCommand(s), newEventsCommand(s), newWhyCommand(s),
 		newDoctorCommand(s),

@@ -46,9 +46,7 @@ the new code is loaded, and where it cannot be, the old code serves.`,
 		Example: runExample[1:],
 		Args:    cobra.MaximumNArgs(1),
 
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		ValidArgsFunction: folders,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.Dir = args[0]

@@ -24,6 +24,7 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -149,6 +150,18 @@ func (c *clients) functions(namespace string) lambdaclient.LambdaFunctionInterfa
 
 func (c *clients) agents(namespace string) lambdaclient.LambdaAgentInterface {
 	return c.lambda.LambdaV1alpha1().LambdaAgents(namespace)
+}
+
+// configMap returns the data of a ConfigMap. One that is not there is empty: its defaults hold.
+func (c *clients) configMap(ctx context.Context, namespace, name string) (map[string]string, error) {
+	cm, err := c.kube.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return cm.Data, nil
 }
 
 // diagnosis returns what a diagnosis reads with.

@@ -65,7 +65,16 @@ func (f *specFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.path, "path", "", "Folder or file of the function in the git repository.")
 	flags.StringVar(&f.gitSecret, "git-secret", "", "Secret that the git repository is read with.")
 	flags.StringVar(&f.image, "image", "", "Image that is there already: nothing is built.")
-	flags.StringVar(&f.language, "language", "", "Language of the code: python, nodejs or go. By default what the name of --code-file ends with.")
+	cmd.MarkFlagsMutuallyExclusive("code", "code-file", "git", "image")
+	complete(cmd, "code-file", files)
+	complete(cmd, "dependencies", files)
+	f.addRest(cmd, "what the name of --code-file ends with")
+}
+
+// addRest adds all flags but those that say where the code is. told is what the language is where it is not given.
+func (f *specFlags) addRest(cmd *cobra.Command, told string) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.language, "language", "", "Language of the code: python, nodejs or go. By default "+told+".")
 	flags.StringVar(&f.version, "version", "", "Version of the language. By default what the cluster has as its default.")
 	flags.StringVar(&f.handler, "handler", "", "What is called, module.function. By default main.handler, index.handler or main.Handler.")
 	flags.StringVar(&f.response, "response", "", "What callers get: raw or envelope.")
@@ -80,11 +89,8 @@ func (f *specFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.limit, "limit", nil, "The most that an instance gets, such as cpu=1,memory=512Mi.")
 	flags.StringVar(&f.serviceAccount, "service-account", "", "ServiceAccount that the function runs as.")
 	flags.StringVar(&f.registry, "registry", "", "Registry the image is pushed to. By default that of the cluster.")
-	cmd.MarkFlagsMutuallyExclusive("code", "code-file", "git", "image")
 	complete(cmd, "language", oneOf("python", "nodejs", "go"))
 	complete(cmd, "response", oneOf(string(v1alpha1.ResponseRaw), string(v1alpha1.ResponseEnvelope)))
-	complete(cmd, "code-file", files)
-	complete(cmd, "dependencies", files)
 }
 
 // apply changes a function by the flags that are given.

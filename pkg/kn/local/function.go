@@ -19,18 +19,15 @@ package local
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
+	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/folder"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/runtime/workers"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
@@ -79,7 +76,7 @@ func describe(o *Options, inline string) (*function, error) {
 		return nil, fmt.Errorf("failed to find folder: %w", err)
 	}
 	if manifest.Spec.Runtime.Language == "" {
-		if manifest.Spec.Runtime.Language, err = languageOf(dir); err != nil {
+		if manifest.Spec.Runtime.Language, err = folder.LanguageOf(dir); err != nil {
 			return nil, err
 		}
 	}
@@ -153,49 +150,6 @@ func writeInline(language string, code *v1alpha1.InlineSource, dir string) error
 		}
 	}
 	return nil
-}
-
-// signs are the files that a language is told by, the surer ones first.
-var signs = []struct {
-	language v1alpha1.Language
-	patterns []string
-}{
-	{v1alpha1.LanguageGo, []string{"go.mod", "*.go"}},
-	{v1alpha1.LanguagePython, []string{"requirements.txt", "pyproject.toml", "main.py", "*.py"}},
-	{v1alpha1.LanguageNodeJS, []string{"package.json", "index.js", "*.js", "*.mjs", "*.cjs", "*.ts", "*.mts", "*.cts"}},
-}
-
-// languageOf tells the language by the files right in a folder.
-func languageOf(dir string) (v1alpha1.Language, error) {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return "", fmt.Errorf("failed to find folder: %w", err)
-	}
-	if !info.IsDir() {
-		return "", fmt.Errorf("%q is a file: name the folder that it is in", dir)
-	}
-	found := map[v1alpha1.Language]string{}
-	for _, sign := range signs {
-		for _, pattern := range sign.patterns {
-			names, err := filepath.Glob(filepath.Join(dir, pattern))
-			if err == nil && len(names) > 0 && found[sign.language] == "" {
-				found[sign.language] = filepath.Base(names[0])
-			}
-		}
-	}
-	languages := slices.Sorted(maps.Keys(found))
-	switch len(languages) {
-	case 1:
-		return languages[0], nil
-	case 0:
-		return "", fmt.Errorf("there is no code in %q: name its folder, or its language with --language", dir)
-	default:
-		reasons := make([]string, 0, len(languages))
-		for _, language := range languages {
-			reasons = append(reasons, fmt.Sprintf("%s (%s)", language, found[language]))
-		}
-		return "", errors.New("the code may be " + strings.Join(reasons, " or ") + ": say which with --language")
-	}
 }
 
 // virtualPython returns the interpreter of a virtual environment in dir or, where one is active, that; "" where there is

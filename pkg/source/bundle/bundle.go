@@ -32,6 +32,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -57,6 +58,16 @@ const (
 // dependencies anew.
 var skipped = []string{".git", "node_modules", "__pycache__", ".venv"}
 
+// Skips is true for a file or folder that Pack leaves out: one named .git, node_modules, __pycache__ or .venv, and a virtual
+// environment of Python of whatever name.
+func Skips(files fs.FS, file string) bool {
+	if slices.Contains(skipped, path.Base(file)) {
+		return true
+	}
+	_, err := fs.Stat(files, path.Join(file, "pyvenv.cfg"))
+	return err == nil && file != "."
+}
+
 // Push packs the folder dir and pushes the artifact to where ref says. It returns the digest, sha256: and 64 hex digits.
 // Options say how the registry is spoken to, and who logs in; without any it is nobody.
 func Push(ctx context.Context, ref name.Reference, dir string, options ...remote.Option) (string, error) {
@@ -74,8 +85,8 @@ func Push(ctx context.Context, ref name.Reference, dir string, options ...remote
 	return digest.String(), nil
 }
 
-// Pack makes an artifact of the files in the folder dir, but for those named .git, node_modules, __pycache__ and .venv. It
-// fails where a link leads out of the folder, and where there is more than a build takes, see source.DefaultLimits.
+// Pack makes an artifact of the files in the folder dir, but for those that Skips names. It fails where a link leads out of
+// the folder, and where there is more than a build takes, see source.DefaultLimits.
 func Pack(dir string) (v1.Image, error) {
 	image, err := pack(dir, source.DefaultLimits)
 	if err != nil {
@@ -92,8 +103,8 @@ func pack(dir string, limits source.Limits) (v1.Image, error) {
 	defer root.Close()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
-	p := &packer{root: root, tar: tar.NewWriter(z), left: limits, limits: limits}
-	err = fs.WalkDir(root.FS(), ".", p.add)
+	p := &packer{root: root, files: root.FS(), tar: tar.NewWriter(z), left: limits, limits: limits}
+	err = fs.WalkDir(p.files, ".", p.add)
 	if err == nil && p.left == limits {
 		err = errors.New("it has no files")
 	}
@@ -105,8 +116,9 @@ func pack(dir string, limits source.Limits) (v1.Image, error) {
 
 // packer writes the files of a folder into an archive.
 type packer struct {
-	root *os.Root
-	tar  *tar.Writer
+	root  *os.Root
+	files fs.FS
+	tar   *tar.Writer
 	// left is what may still come, of limits.
 	left, limits source.Limits
 }
@@ -116,7 +128,7 @@ func (p *packer) add(file string, entry fs.DirEntry, err error) error {
 	if err != nil {
 		return err
 	}
-	if slices.Contains(skipped, entry.Name()) {
+	if Skips(p.files, file) {
 		if entry.IsDir() {
 			return fs.SkipDir
 		}
