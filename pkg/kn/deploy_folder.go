@@ -26,6 +26,7 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/folder"
@@ -137,6 +138,9 @@ func (d *folderDeployment) function(cmd *cobra.Command) (*v1alpha1.LambdaFunctio
 // asName makes of the name of a folder that of a function, where that takes no more than lower case, and - for what else
 // parts words.
 func asName(dir string) string {
+	if len(validation.IsDNS1035Label(dir)) == 0 {
+		return dir
+	}
 	words := strings.FieldsFunc(strings.ToLower(dir), func(r rune) bool { return strings.ContainsRune("-_. ", r) })
 	return strings.Join(words, "-")
 }

@@ -46,13 +46,6 @@ var (
 	initTemplates = []string{"http", "event", "cron"}
 )
 
-// deployed are the files that kn lambda apply is told: the code, and what it imports.
-var deployed = map[string]struct{ code, dependencies string }{
-	"python": {"main.py", "requirements.txt"},
-	"nodejs": {"index.js", "package.json"},
-	"go":     {"main.go", "go.mod"},
-}
-
 const initLong = `Write a function to begin with into DIR, or into the working directory: a handler, the list of what it imports, a
 function.yaml, and tests. Its name is that of the folder.
 
@@ -61,8 +54,8 @@ Templates:
   event  takes events of one type from the Broker of the namespace, and answers them
   cron   is called by a schedule
 
-The manifest says that the code is in a git repository: that of --git, or one to fill in. Until it is there, the code is
-sent along by --code-file of apply. No file that is there already is written over without --force.`
+The manifest says that the code is in a git repository: that of --git, or one to fill in. Until it is there, deploy takes
+the code from the folder. No file that is there already is written over without --force.`
 
 const initExample = `
   # A function in Python that answers requests, run on this machine
@@ -217,13 +210,11 @@ var calls = map[string]string{
 
 // next says what was written, and what may be done with it.
 func (s *scaffold) next(written []string) string {
-	in := func(name string) string { return filepath.Join(s.dir, name) }
-	from := deployed[s.Language]
 	return fmt.Sprintf(`Wrote function %s to %s: %s
 
 Run it on this machine:
   kn lambda run %s
 Deploy it:
-  kn lambda apply -f %s --code-file %s --dependencies %s
-`, s.Name, s.dir, strings.Join(written, ", "), s.dir, in("function.yaml"), in(from.code), in(from.dependencies))
+  kn lambda deploy %s
+`, s.Name, s.dir, strings.Join(written, ", "), s.dir, s.dir)
 }

@@ -28,6 +28,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/folder"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/local"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/source"
 )
@@ -63,7 +64,7 @@ func TestInit(t *testing.T) {
 	}
 }
 
-// checkScaffold looks whether the cluster would take the manifest, and the files that apply is told.
+// checkScaffold looks whether the cluster would take the manifest, and the files that deploy sends along.
 func checkScaffold(t *testing.T, dir, language string) {
 	t.Helper()
 	fn, err := local.ReadManifest(filepath.Join(dir, "function.yaml"), true)
@@ -73,15 +74,12 @@ func checkScaffold(t *testing.T, dir, language string) {
 	if err := fn.Validate(t.Context()); err != nil || fn.Name != "hello" || string(fn.Spec.Runtime.Language) != language {
 		t.Errorf("the manifest is of %s function %q, Validate() = %v", fn.Spec.Runtime.Language, fn.Name, err)
 	}
-	var texts [2]string
-	for i, name := range []string{deployed[language].code, deployed[language].dependencies} {
-		text, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		texts[i] = string(text)
+	fn.SetDefaults(t.Context())
+	in, why, err := folder.Inline(dir, &fn.Spec.Runtime, "")
+	if err != nil || why != "" {
+		t.Fatalf("Inline() = %q, %v, want all of it inline", why, err)
 	}
-	if _, err := source.NewInline(language, texts[0], texts[1], nil); err != nil {
+	if _, err := source.NewInline(language, in.Code, "", in.Files); err != nil {
 		t.Error("NewInline() =", err)
 	}
 }
@@ -175,7 +173,7 @@ func TestInitForce(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := newCluster().run(t.Context(), "init", dir, "-l", "go", "--name", "orders", "--git", "https://github.com/acme/orders", "--force")
-	if got.code != ExitOK || !strings.Contains(got.out, "--code-file "+filepath.Join(dir, "main.go")+" --dependencies") {
+	if got.code != ExitOK || !strings.Contains(got.out, "kn lambda deploy "+dir) {
 		t.Errorf("run() = %+v", got)
 	}
 	fn, err := local.ReadManifest(filepath.Join(dir, "function.yaml"), true)

@@ -85,7 +85,7 @@ func (d *folderDeployment) repository(ctx context.Context, c *clients, fn *v1alp
 	}
 	repository, err := name.NewRepository(address, name.StrictValidation)
 	if err != nil {
-		return "", name.Repository{}, usagef("%q is no repository: write registry and path without scheme, tag and digest, such as ghcr.io/acme/orders-source", address)
+		return "", name.Repository{}, usagef("%q is no repository: write registry and path without scheme, tag and digest, such as ghcr.io/acme/orders-source: %w", address, err)
 	}
 	host := repository.RegistryStr()
 	if slices.Contains(build.InsecureRegistries, host) || fn.Spec.Build.Insecure && host == build.RegistryHost() {

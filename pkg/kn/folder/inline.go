@@ -73,12 +73,12 @@ var shapes = map[v1alpha1.Language]shape{
 // prose are patterns of the names of files that people read.
 var prose = []string{"README*", "LICENSE*", "*.md", "*.rst"}
 
-// Inline returns the code of a folder as an inline source: one file, with or without the lists of what it imports. Files
-// that are hidden, for people or of tests, the manifest, and what bundle.Pack skips are none of it, as long as the code
-// does not name them. Where the folder has more than an inline source takes, there is none, and why says so in a few words.
-// It fails where the file of the handler is not there.
+// Inline returns the code of a folder as an inline source: one file, with or without the lists of what it imports. The
+// manifest and what bundle.Pack skips are none of it; nor are files that are hidden, for people or of tests, unless the code
+// names them. Where the folder has more than an inline source takes, there is none, and why says so in a few words. It fails
+// where the file of the handler is not there.
 //
-// The runtime is one with its defaults.
+// The runtime is one with its defaults, and the manifest is a file in the folder beside ManifestFile, or "".
 func Inline(dir string, runtime *v1alpha1.RuntimeSpec, manifest string) (in *v1alpha1.InlineSource, why string, err error) {
 	l, ok := shapes[runtime.Language]
 	if !ok {
@@ -192,7 +192,7 @@ func (r *reader) read() (why string, err error) {
 			}
 			size += len(name) + len(text)
 			r.taken[name] = string(text)
-		case bundle.Skips(r.files, name):
+		case name == ManifestFile || name == r.manifest || bundle.Skips(r.files, name):
 		case r.aside(name):
 			left = append(left, name)
 		default:
@@ -208,8 +208,7 @@ func (r *reader) read() (why string, err error) {
 // aside is true for what is no part of the code by its name.
 func (r *reader) aside(name string) bool {
 	// What npm goes by counts.
-	return strings.HasPrefix(name, ".") && name != ".npmrc" || name == ManifestFile || name == r.manifest ||
-		r.ofTests(name) || matches(prose, name)
+	return strings.HasPrefix(name, ".") && name != ".npmrc" || r.ofTests(name) || matches(prose, name)
 }
 
 func (r *reader) ofTests(file string) bool {

@@ -66,6 +66,7 @@ func folder(t testing.TB, files map[string]string) string {
 var code = map[string]string{
 	"main.py": "import lib.a\n", "lib/a.py": "A = 1\n", "run.sh*": "#!/bin/sh\n", "data.txt": "->lib/a.py", "copy": "->lib",
 	".git/config": "x", "node_modules/a/index.js": "x", "lib/__pycache__/a.pyc": "x", ".venv/bin/python": "->/usr/bin/python3",
+	"env/pyvenv.cfg": "x", "env/bin/python": "->/usr/bin/python3",
 }
 
 // digestOf packs a folder.
