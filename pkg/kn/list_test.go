@@ -305,6 +305,7 @@ func TestCompletion(t *testing.T) {
 		"files":               {[]string{"create", "a", "--code-file", ""}, ":0\n"},
 		"no files":            {[]string{"create", "a", "--code", ""}, ":4\n"},
 		"folders to run":      {[]string{"run", ""}, ":16\n"},
+		"folders to deploy":   {[]string{"deploy", ""}, ":16\n"},
 		"Revisions":           {[]string{"rollback", "hello", "--to", ""}, "@latest\n:4\n"},
 		"namespaces, of none": {[]string{"list", "--namespace", ""}, ":4\n"},
 	} {

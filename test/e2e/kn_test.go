@@ -142,6 +142,36 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
+// TestDeploy has a folder deployed at the command line: along with the function, again after an edit, and pushed as an
+// artifact once it has more than one file.
+func TestDeploy(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t)
+	folder := filepath.Join(t.TempDir(), "hello")
+	if err := os.Mkdir(folder, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		file, text, says, answer string
+		source                   v1alpha1.SourceType
+	}{
+		{"main.py", "def handler(event):\n    return 'first'\n", "Deployed function 'hello'", "first", v1alpha1.SourceTypeInline},
+		{"main.py", "def handler(event):\n    return 'second'\n", "Changes: spec.source.inline.code.", "second", v1alpha1.SourceTypeInline},
+		{"lib.py", "TEXT = 'third'\n", "lib.py is beside main.py", "second", v1alpha1.SourceTypeOCI},
+		{"main.py", "import lib\n\ndef handler(event):\n    return lib.TEXT\n", "Changes: spec.source.oci.digest.", "third", v1alpha1.SourceTypeOCI},
+	} {
+		s.write(filepath.Join(folder, step.file), step.text)
+		if p := s.wantKn("hello", "deploy", folder); !strings.Contains(p.err, step.says) {
+			t.Errorf("deploy says %s, want %q", p.err, step.says)
+		}
+		s.wantKn(step.answer, "invoke", "hello")
+		fn, err := clients.Lambda.LambdaV1alpha1().LambdaFunctions(s.namespace).Get(interrupted, "hello", metav1.GetOptions{})
+		if err != nil || fn.Spec.Source.Type != step.source {
+			t.Fatalf("deploy has made %+v, %v, want source %s", fn, err, step.source)
+		}
+	}
+}
+
 // write writes a file of the test's.
 func (s *scenario) write(file, text string) {
 	s.Helper()
