@@ -148,9 +148,9 @@ func asName(dir string) string {
 // setSource has the code of the folder be the function's source: along with it, or pushed.
 func (d *folderDeployment) setSource(cmd *cobra.Command, c *clients, fn *v1alpha1.LambdaFunction) error {
 	fn.Spec.Source = v1alpha1.SourceSpec{Type: v1alpha1.SourceTypeInline}
-	complete := fn.DeepCopy()
-	complete.SetDefaults(cmd.Context())
-	inline, why, err := folder.Inline(d.dir, &complete.Spec.Runtime, d.filename)
+	defaulted := fn.DeepCopy()
+	defaulted.SetDefaults(cmd.Context())
+	inline, why, err := folder.Inline(d.dir, &defaulted.Spec.Runtime, d.filename)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,10 @@ func TestDeploy(t *testing.T) {
 			Runtime: v1alpha1.RuntimeSpec{Language: "py", Handler: "shop.total"}, Env: []corev1.EnvVar{{Name: "A", Value: "b"}},
 		}},
 		"flags over the manifest": {
-			"hello", map[string]string{"main.py": handlerCode, "function.yaml": manifest}, []string{"--handler", "main.handler", "--env", "A-", "--name", "mine", "--language", "python"}, "mine", "shop",
+			"hello",
+			map[string]string{"main.py": handlerCode, "function.yaml": manifest},
+			[]string{"--handler", "main.handler", "--env", "A-", "--name", "mine", "--language", "python"},
+			"mine", "shop",
 			v1alpha1.LambdaFunctionSpec{Source: inline, Runtime: v1alpha1.RuntimeSpec{Language: "python", Handler: "main.handler"}},
 		},
 		"one of two languages": {"hello", map[string]string{"main.py": handlerCode, "package.json": "{}"}, []string{"--language", "python", "--push-to", "REGISTRY/code"}, "hello", "default", v1alpha1.LambdaFunctionSpec{
@@ -212,11 +215,11 @@ func TestInsecureRepository(t *testing.T) {
 		pushTo string
 		scheme string
 	}{
-		"by default":               {map[string]string{"registry": "a.example.com"}, v1alpha1.BuildSpec{}, "", "https"},
-		"as the operator has it":   {map[string]string{"registry": "a.example.com/b", "insecure-registries": "a.example.com"}, v1alpha1.BuildSpec{}, "", "http"},
-		"so for another":           {map[string]string{"registry": "a.example.com", "insecure-registries": "b.example.com:80"}, v1alpha1.BuildSpec{}, "b.example.com:80/code", "http"},
-		"as the function has it":   {map[string]string{"registry": "a.example.com"}, v1alpha1.BuildSpec{Registry: "b.example.com", Insecure: true}, "", "http"},
-		"which is of its own":      {map[string]string{"registry": "a.example.com"}, v1alpha1.BuildSpec{Insecure: true}, "b.example.com/code", "https"},
+		"by default":              {map[string]string{"registry": "a.example.com"}, v1alpha1.BuildSpec{}, "", "https"},
+		"as the operator has it":  {map[string]string{"registry": "a.example.com/b", "insecure-registries": "a.example.com"}, v1alpha1.BuildSpec{}, "", "http"},
+		"so for another":          {map[string]string{"registry": "a.example.com", "insecure-registries": "b.example.com:80"}, v1alpha1.BuildSpec{}, "b.example.com:80/code", "http"},
+		"as the function has it":  {map[string]string{"registry": "a.example.com"}, v1alpha1.BuildSpec{Registry: "b.example.com", Insecure: true}, "", "http"},
+		"which is of its own":     {map[string]string{"registry": "a.example.com"}, v1alpha1.BuildSpec{Insecure: true}, "b.example.com/code", "https"},
 		"or that of the operator": {map[string]string{"registry": "a.example.com"}, v1alpha1.BuildSpec{Insecure: true}, "a.example.com/code", "http"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -100,7 +100,8 @@ func TestInline(t *testing.T) {
 			"python", "main.handler", map[string]string{"main.py": "open('.env')\n", ".env": ""}, nil, "main.py names .env",
 		},
 		"has a licence": {
-			"python", "main.handler", map[string]string{"main.py": "# http://www.apache.org/licenses/LICENSE-2.0\n", "LICENSE": ""},
+			"python", "main.handler",
+			map[string]string{"main.py": "# http://www.apache.org/licenses/LICENSE-2.0\n", "LICENSE": ""},
 			&v1alpha1.InlineSource{Code: "# http://www.apache.org/licenses/LICENSE-2.0\n"}, "",
 		},
 		"no text":         {"python", "main.handler", map[string]string{"main.py": "\xff"}, nil, "main.py is not UTF-8 text"},

@@ -14,8 +14,6 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package folder reads a folder with the code of a function: which language it is in, and whether it is small enough to be
-// sent along with the function.
 package folder
 
 import (
@@ -36,39 +34,6 @@ import (
 
 // ManifestFile is the file of a function's folder with its LambdaFunction.
 const ManifestFile = "function.yaml"
-
-// shape is what a folder of a language looks like.
-type shape struct {
-	// module is that of a handler without one, and main the file that inline code goes to.
-	module, main string
-	// endings are those of its files.
-	endings []string
-	// lists are the files that say what the code imports.
-	lists []string
-	// tests are patterns of the names of files and folders that only tests read.
-	tests []string
-}
-
-var shapes = map[v1alpha1.Language]shape{
-	v1alpha1.LanguagePython: {
-		"main", "main.py",
-		[]string{".py"},
-		[]string{"requirements.txt", "pyproject.toml"},
-		[]string{"test_*.py", "*_test.py", "conftest.py", "test", "tests"},
-	},
-	v1alpha1.LanguageNodeJS: {
-		"index", "index.js",
-		[]string{".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"},
-		[]string{"package.json", "package-lock.json"},
-		[]string{"*.test.*", "*.spec.*", "test", "tests", "__tests__"},
-	},
-	v1alpha1.LanguageGo: {
-		"main", "main.go",
-		[]string{".go"},
-		[]string{"go.mod", "go.sum"},
-		[]string{"*_test.go", "testdata"},
-	},
-}
 
 // prose are patterns of the names of files that people read.
 var prose = []string{"README*", "LICENSE*", "*.md", "*.rst"}

@@ -14,6 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
+// Package folder reads a folder with the code of a function: which language it is in, and whether it is small enough to be
+// sent along with the function.
 package folder
 
 import (
@@ -28,14 +30,46 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
 
-// signs are the files that a language is told by, the surer ones first.
-var signs = []struct {
-	language v1alpha1.Language
-	patterns []string
-}{
-	{v1alpha1.LanguageGo, []string{"go.mod", "*.go"}},
-	{v1alpha1.LanguagePython, []string{"requirements.txt", "pyproject.toml", "main.py", "*.py"}},
-	{v1alpha1.LanguageNodeJS, []string{"package.json", "index.js", "*.js", "*.mjs", "*.cjs", "*.ts", "*.mts", "*.cts"}},
+// shape is what a folder of a language looks like.
+type shape struct {
+	// module is that of a handler without one, and main the file that inline code goes to.
+	module, main string
+	// endings are those of its files.
+	endings []string
+	// lists are the files that say what the code imports.
+	lists []string
+	// tests are patterns of the names of files and folders that only tests read.
+	tests []string
+}
+
+var shapes = map[v1alpha1.Language]shape{
+	v1alpha1.LanguagePython: {
+		"main", "main.py",
+		[]string{".py"},
+		[]string{"requirements.txt", "pyproject.toml"},
+		[]string{"test_*.py", "*_test.py", "conftest.py", "test", "tests"},
+	},
+	v1alpha1.LanguageNodeJS: {
+		"index", "index.js",
+		[]string{".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"},
+		[]string{"package.json", "package-lock.json"},
+		[]string{"*.test.*", "*.spec.*", "test", "tests", "__tests__"},
+	},
+	v1alpha1.LanguageGo: {
+		"main", "main.go",
+		[]string{".go"},
+		[]string{"go.mod", "go.sum"},
+		[]string{"*_test.go", "testdata"},
+	},
+}
+
+// signs are patterns of the files that the language is told by, the surer ones first.
+func (l *shape) signs() []string {
+	patterns := append(slices.Clone(l.lists), l.main)
+	for _, ending := range l.endings {
+		patterns = append(patterns, "*"+ending)
+	}
+	return patterns
 }
 
 // LanguageOf tells the language by the files right in a folder. It fails where there is no code, code of several languages,
@@ -49,11 +83,11 @@ func LanguageOf(dir string) (v1alpha1.Language, error) {
 		return "", fmt.Errorf("%q is a file: name the folder that it is in", dir)
 	}
 	found := map[v1alpha1.Language]string{}
-	for _, sign := range signs {
-		for _, pattern := range sign.patterns {
+	for language, l := range shapes {
+		for _, pattern := range l.signs() {
 			names, err := filepath.Glob(filepath.Join(dir, pattern))
-			if err == nil && len(names) > 0 && found[sign.language] == "" {
-				found[sign.language] = filepath.Base(names[0])
+			if err == nil && len(names) > 0 && found[language] == "" {
+				found[language] = filepath.Base(names[0])
 			}
 		}
 	}
