@@ -51,7 +51,7 @@ func TestSize(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds the program")
 	}
-	const most = 60_000_000
+	const most = 45_000_000
 	program := filepath.Join(t.TempDir(), "kn-lambda")
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "../../cmd/kn-lambda")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")

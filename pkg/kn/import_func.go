@@ -75,7 +75,7 @@ func (i *imported) readFunc(ctx context.Context, document []byte, object map[str
 		fn.Spec.Triggers = append(fn.Spec.Triggers, v1alpha1.TriggerSpec{Broker: subscription.Source, Filter: subscription.Filters})
 	}
 	i.funcRest(f, fn.Spec.Source.Type)
-	return i.add(ctx, fn, "LambdaFunction")
+	return i.add(fn, "LambdaFunction", fn.Validate(ctx))
 }
 
 // funcSource says where the code comes from: from git where it is there in a language that runs here, else from the image.

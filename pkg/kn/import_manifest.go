@@ -92,7 +92,7 @@ func (i *imported) readFunction(ctx context.Context, object map[string]any, text
 	if spec.Eventing == nil {
 		i.changed("spec.eventing", "where nothing is said, events that have the function's name as their subject reach it; with enabled: false they do not")
 	}
-	return i.add(ctx, fn, "LambdaFunction")
+	return i.add(fn, "LambdaFunction", fn.Validate(ctx))
 }
 
 func (i *imported) readAgent(ctx context.Context, object map[string]any, text []byte) error {
@@ -105,7 +105,7 @@ func (i *imported) readAgent(ctx context.Context, object map[string]any, text []
 	la.Spec.Image.Repository = i.qualify("spec.image.repository", la.Spec.Image.Repository)
 	la.Spec.Env = i.withoutKnatives(la.Spec.Env)
 	i.limitTarget("spec.scaling.targetConcurrency", &la.Spec.Scaling)
-	return i.add(ctx, la, "LambdaAgent")
+	return i.add(la, "LambdaAgent", la.Validate(ctx))
 }
 
 // metadata is what people give: the rest is a cluster's, and is made again.
