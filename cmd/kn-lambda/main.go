@@ -18,18 +18,11 @@ limitations under the License.
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
-
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/kn"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
-	os.Exit(kn.Main(ctx, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, os.Args[1:]))
+	os.Exit(kn.Main(os.Args))
 }

@@ -21,17 +21,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
 
 	"github.com/fatih/color"
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
-// Main runs the command with the arguments, and returns its exit code: ExitOK, ExitFailure, ExitUsage, ExitNotReady, ExitLost
-// or ExitInterrupted. Errors are written to the streams' ErrOut.
-func Main(ctx context.Context, streams genericiooptions.IOStreams, args []string) int {
-	return execute(ctx, newSession(streams.ErrOut), streams, args)
+// Main runs the command with the arguments of the process, of which the first is the program, and with its streams and
+// signals. It returns the exit code: ExitOK, ExitFailure, ExitUsage, ExitNotReady, ExitLost or ExitInterrupted. Errors are
+// written to standard error.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
+	s := newSession(os.Stderr)
+	s.called = calledAs(args[0])
+	return execute(ctx, s, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, args[1:])
 }
+
+// calledAs says how a program is called: what is a plugin of kn is one of kubectl by another name.
+func calledAs(program string) string {
+	if strings.HasPrefix(filepath.Base(program), "kubectl-") {
+		return "kubectl lambda"
+	}
+	return knPlugin
+}
+
+// Short says in a line what the command is for.
+const Short = "Write, run and manage functions"
 
 // NewCommand returns the command with all its verbs, as its documentation is made of.
 func NewCommand() *cobra.Command {
@@ -62,7 +84,7 @@ func execute(ctx context.Context, s *session, streams genericiooptions.IOStreams
 	}
 	fmt.Fprintln(streams.ErrOut, s.paintFor(streams.ErrOut, color.FgRed)("Error:"), failure.Error())
 	if failure.next != "" {
-		fmt.Fprintln(streams.ErrOut, "Try:  ", failure.next)
+		fmt.Fprintln(streams.ErrOut, "Try:  ", s.asCalled(failure.next))
 	}
 	return failure.code
 }
@@ -104,10 +126,10 @@ const rootExample = `
 func newRoot(s *session) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kn-lambda",
-		Short:         "Write, run and manage functions",
+		Short:         Short,
 		Long:          rootLong,
 		Example:       rootExample[1:],
-		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kn lambda"},
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: s.called},
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -126,5 +148,19 @@ func newRoot(s *session) *cobra.Command {
 		s.addFlags(verb)
 		root.AddCommand(verb)
 	}
+	s.nameAsCalled(root)
 	return root
+}
+
+// nameAsCalled has the help of a verb, and of those below it, name the command as it was called.
+func (s *session) nameAsCalled(cmd *cobra.Command) {
+	cmd.Short, cmd.Long, cmd.Example = s.asCalled(cmd.Short), s.asCalled(cmd.Long), s.asCalled(cmd.Example)
+	for _, verb := range cmd.Commands() {
+		s.nameAsCalled(verb)
+	}
+}
+
+// asCalled has a text name the command as it was called.
+func (s *session) asCalled(text string) string {
+	return strings.ReplaceAll(text, knPlugin, s.called)
 }

@@ -194,3 +194,23 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("run() = %+v, want code %d", got, ExitInterrupted)
 	}
 }
+
+// TestCalledByKubectl has help, and what to do next, name the command as it was called.
+func TestCalledByKubectl(t *testing.T) {
+	c := newCluster()
+	c.session.called = "kubectl lambda"
+	for _, args := range [][]string{{"--help"}, {"create", "--help"}, {"describe", "none"}, {"walk"}} {
+		got := c.run(t.Context(), args...)
+		if told := got.out + got.err; !strings.Contains(told, "kubectl lambda ") || strings.Contains(told, "kn lambda ") {
+			t.Errorf("run(%q) = %+v", args, got)
+		}
+	}
+}
+
+func TestCalledAs(t *testing.T) {
+	for program, want := range map[string]string{"kn-lambda": "kn lambda", "/usr/local/bin/kubectl-lambda": "kubectl lambda", "kubectl-lambda.exe": "kubectl lambda"} {
+		if got := calledAs(program); got != want {
+			t.Errorf("calledAs(%q) = %q, want %q", program, got, want)
+		}
+	}
+}

@@ -44,9 +44,14 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/portforward"
 )
 
+// knPlugin is how the command is called as a plugin of kn.
+const knPlugin = "kn lambda"
+
 // session is what the verbs share: the cluster that the flags name, and how it is talked to.
 type session struct {
-	flags *genericclioptions.ConfigFlags
+	// called is how the command was called: knPlugin, or as a plugin of kubectl.
+	called string
+	flags  *genericclioptions.ConfigFlags
 	// connect makes the clients when they are first asked for: verbs without a cluster, and --help, need none.
 	connect func() (*clients, error)
 	// namespace is that of --namespace, else that of the kubeconfig's context.
@@ -79,6 +84,7 @@ func newSession(warnings io.Writer) *session {
 		KubeConfig: ptr.To(""), Context: ptr.To(""), Namespace: ptr.To(""), Impersonate: ptr.To(""), ImpersonateGroup: ptr.To([]string{}),
 	}
 	return &session{
+		called:  knPlugin,
 		flags:   flags,
 		connect: sync.OnceValues(func() (*clients, error) { return newClients(flags, warnings) }),
 		namespace: func() (string, error) {
