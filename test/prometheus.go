@@ -33,7 +33,8 @@ import (
 
 // Prometheus is one beside the cluster, which has the rules of config/monitoring and scrapes what its monitors select.
 type Prometheus struct {
-	url     string
+	// URL is where it answers.
+	URL     string
 	program *Program
 	proxy   *httptest.Server
 }
@@ -98,7 +99,7 @@ func (c *Clients) StartPrometheus(ctx context.Context, source, folder string, ta
 	if err != nil {
 		return nil, err
 	}
-	p := &Prometheus{url: "http://" + address, proxy: httptest.NewServer(handler)}
+	p := &Prometheus{URL: "http://" + address, proxy: httptest.NewServer(handler)}
 	files := map[string]string{"rules.yaml": string(rules), "prometheus.yaml": fmt.Sprintf(scrapes,
 		p.proxy.Listener.Addr(), filepath.Join(folder, "rules.yaml"), strings.Join(targets, ", "))}
 	for name, text := range files {
@@ -145,7 +146,7 @@ type Sample struct {
 
 // Query returns what a query finds now. It fails until Prometheus is ready.
 func (p *Prometheus) Query(ctx context.Context, expr string) ([]Sample, error) {
-	response, err := Get(ctx, http.DefaultClient, p.url+"/api/v1/query?query="+url.QueryEscape(expr))
+	response, err := Get(ctx, http.DefaultClient, p.URL+"/api/v1/query?query="+url.QueryEscape(expr))
 	if err != nil {
 		return nil, err
 	}

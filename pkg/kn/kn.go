@@ -141,7 +141,7 @@ func newRoot(s *session) *cobra.Command {
 	for _, verb := range []*cobra.Command{
 		newDeployCommand(s), newCreateCommand(s), newApplyCommand(s), newUpdateCommand(s), newListCommand(s), newDescribeCommand(s), newDeleteCommand(s),
 		newInvokeCommand(s), newBuildCommand(s), newRollbackCommand(s), newTrafficCommand(s),
-		newLogsCommand(s), newEventsCommand(s), newWhyCommand(s),
+		newLogsCommand(s), newEventsCommand(s), newWhyCommand(s), newTopCommand(s),
 		newDoctorCommand(s),
 		newDeadLettersCommand(s), newAgentCommand(s),
 	} {

@@ -111,7 +111,41 @@ func TestDashboards(t *testing.T) {
 		}
 	}
 	p.wantCost(kept)
+	p.wantTop()
 	t.Logf("%d queries of dashboards and %d of the older documentation found data", drawn, len(documented))
+}
+
+// wantTop has kn lambda top tell of the function that was called, of one that was not, and of one that was never there to call.
+func (p *prometheus) wantTop() {
+	p.Helper()
+	answer := p.wantKn("moody", "top", "--prometheus", p.URL, "--output", "json")
+	var told struct {
+		Functions []struct {
+			Name, Currency                                  string
+			Calls, ErrorRatio, P95Seconds, ColdStarts, Cost *float64
+		}
+	}
+	p.decode(answer.out, &told)
+	if len(told.Functions) != 3 || told.Functions[0].Name != "moody" {
+		p.Fatalf("top prints %s and %s, want three functions, moody first", answer.out, answer.err)
+	}
+	for _, fn := range told.Functions {
+		switch fn.Name {
+		case "moody":
+			if fn.Calls == nil || *fn.Calls < 20 || fn.ErrorRatio == nil || *fn.ErrorRatio < .4 || *fn.ErrorRatio > .6 ||
+				fn.P95Seconds == nil || *fn.P95Seconds <= 0 || fn.ColdStarts == nil || *fn.ColdStarts < 1 || fn.Cost == nil || *fn.Cost <= 0 || fn.Currency != "EUR" {
+				p.Errorf("top tells of moody: %s", answer.out)
+			}
+		case "kept":
+			if fn.ErrorRatio != nil || fn.P95Seconds != nil || fn.Cost == nil || *fn.Cost <= 0 {
+				p.Errorf("top tells of kept, which is there and not called: %s", answer.out)
+			}
+		case "wrong":
+			if fn.Calls != nil || fn.ErrorRatio != nil || fn.P95Seconds != nil || fn.ColdStarts != nil || fn.Cost != nil {
+				p.Errorf("top tells of wrong, which cannot be built: %s", answer.out)
+			}
+		}
+	}
 }
 
 // wantCost holds what a function with one instance has reserved against what its pod says, and its price against that. The
