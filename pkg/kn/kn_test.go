@@ -24,6 +24,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -211,6 +212,22 @@ func TestCalledAs(t *testing.T) {
 	for program, want := range map[string]string{"kn-lambda": "kn lambda", "/usr/local/bin/kubectl-lambda": "kubectl lambda", "kubectl-lambda.exe": "kubectl lambda"} {
 		if got := calledAs(program); got != want {
 			t.Errorf("calledAs(%q) = %q, want %q", program, got, want)
+		}
+	}
+}
+
+func TestModuleVersion(t *testing.T) {
+	ours, other := debug.Module{Path: module, Version: "v1.2.3"}, debug.Module{Path: "knative.dev/client", Version: "v1.20.0"}
+	for name, tc := range map[string]struct {
+		info debug.BuildInfo
+		want string
+	}{
+		"program":      {debug.BuildInfo{Main: ours, Deps: []*debug.Module{&other}}, "v1.2.3"},
+		"part of kn":   {debug.BuildInfo{Main: other, Deps: []*debug.Module{&other, &ours}}, "v1.2.3"},
+		"not in there": {debug.BuildInfo{Main: other}, "unknown"},
+	} {
+		if got := moduleVersion(&tc.info); got != tc.want {
+			t.Errorf("%s: moduleVersion() = %q, want %q", name, got, tc.want)
 		}
 	}
 }

@@ -23,6 +23,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// module is what this program is of, which may be but a part of another one.
+const module = "github.com/knative-lambda/knative-lambda-operator"
+
 func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
@@ -30,12 +33,22 @@ func newVersionCommand() *cobra.Command {
 		Example: "  kn lambda version",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			version, goVersion := "unknown", "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				version, goVersion = info.Main.Version, info.GoVersion
+			info, ok := debug.ReadBuildInfo()
+			if !ok {
+				info = &debug.BuildInfo{GoVersion: "unknown"}
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "kn lambda %s, built with %s\n", version, goVersion)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "kn lambda %s, built with %s\n", moduleVersion(info), info.GoVersion)
 			return err
 		},
 	}
+}
+
+// moduleVersion is that of the module, as whoever has built the program has got it.
+func moduleVersion(info *debug.BuildInfo) string {
+	for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) {
+		if m.Path == module {
+			return m.Version
+		}
+	}
+	return "unknown"
 }
