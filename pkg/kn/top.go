@@ -238,7 +238,12 @@ func (t *top) print(out io.Writer, functions []measured) error {
 		return printJSON(out, map[string]any{"since": model.Duration(t.since), "functions": functions}, t.output)
 	}
 	printed := &table{columns: []column{
-		{name: "Name", cut: true}, {name: "Calls"}, {name: "Errors"}, {name: "P95"}, {name: "Cold starts"}, {name: "Cost"},
+		{name: "Name", cut: true},
+		{name: "Calls"},
+		{name: "Errors"},
+		{name: "P95"},
+		{name: "Cold starts"},
+		{name: "Cost"},
 		{name: "Calls/s", wide: true},
 	}}
 	if t.all {
