@@ -169,7 +169,8 @@ func (t *top) run(cmd *cobra.Command, s *session, names []string) error {
 	return t.print(cmd.OutOrStdout(), functions)
 }
 
-// topFunctions returns the functions of a namespace; where there are names, those of them.
+// topFunctions returns the functions of a namespace; where there are names, those of them. It fails where there is none of a
+// name.
 func topFunctions(ctx context.Context, c *clients, namespace string, names []string) ([]measured, error) {
 	_, items, err := listFunctions(ctx, c, namespace, metav1.ListOptions{})
 	if err != nil {
@@ -179,6 +180,11 @@ func topFunctions(ctx context.Context, c *clients, namespace string, names []str
 	for i := range *items {
 		if fn := &(*items)[i]; len(names) == 0 || slices.Contains(names, fn.Name) {
 			functions = append(functions, measured{Namespace: fn.Namespace, Name: fn.Name})
+		}
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(functions, func(fn measured) bool { return fn.Name == name }) {
+			return nil, failf("kn lambda list --all-namespaces", "there is no function %q to look at", name)
 		}
 	}
 	return functions, nil

@@ -155,7 +155,7 @@ func TestTopAsks(t *testing.T) {
 		want string
 	}{
 		"namespace":      {nil, `knative_lambda_function_cold_starts_total{namespace="default"}[1h]`},
-		"names":          {[]string{"orders", "hello", "none.*", "--since", "90m"}, `knative_lambda_function_cold_starts_total{namespace="default", function=~"hello|orders"}[1h30m]`},
+		"names":          {[]string{"orders", "hello", "--since", "90m"}, `knative_lambda_function_cold_starts_total{namespace="default", function=~"hello|orders"}[1h30m]`},
 		"all namespaces": {[]string{"-A"}, `knative_lambda_function_cold_starts_total[1h]`},
 		"names in all":   {[]string{"-A", "orders"}, `knative_lambda_function_cold_starts_total{function=~"orders"}[1h]`},
 	} {
@@ -246,10 +246,14 @@ func TestTopOfNone(t *testing.T) {
 		"":     {ExitOK, "", "No functions found.\n"},
 		"json": {ExitOK, "{\n  \"functions\": [],\n  \"since\": \"1h\"\n}\n", ""},
 	} {
-		got := newCluster(newFunction("hello")).run(t.Context(), "top", "none", "--prometheus", p.URL, "--output", format)
+		got := newCluster().run(t.Context(), "top", "--prometheus", p.URL, "--output", format)
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
 			t.Errorf("--output %q (-want, +got):\n%s", format, diff)
 		}
+	}
+	got := newCluster(newFunction("hello")).run(t.Context(), "top", "hello", "none", "--prometheus", p.URL)
+	if got.code != ExitFailure || !strings.HasPrefix(got.err, `Error: there is no function "none" to look at`) {
+		t.Errorf("run() = %+v, want that there is none of this name", got)
 	}
 	if len(p.queries) > 0 {
 		t.Error("Prometheus is asked about no functions:", p.queries)
