@@ -115,7 +115,8 @@ Exit codes:
 
 const rootExample = `
   # From nothing to an answer
-  kn lambda create hello --language python --code 'def handler(event): return "hello"'
+  kn lambda init hello --language python
+  kn lambda deploy hello
   kn lambda invoke hello
 
   # What is there, and how it is
