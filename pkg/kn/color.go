@@ -13,6 +13,7 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
+
 package kn
 
 import (
@@ -43,5 +44,5 @@ var apart = []color.Attribute{color.FgCyan, color.FgGreen, color.FgMagenta, colo
 func (s *session) paintOf(out io.Writer, name string) paint {
 	sum := fnv.New32a()
 	sum.Write([]byte(name)) //nolint:errcheck // A hash takes all.
-	return s.paintFor(out, apart[sum.Sum32()%uint32(len(apart))])
+	return s.paintFor(out, apart[int(sum.Sum32())%len(apart)])
 }
