@@ -28,7 +28,6 @@ import (
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
-	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/diagnosis"
 )
 
 func newAgentDescribeCommand(s *session) *cobra.Command {
@@ -75,11 +74,9 @@ type agentDetails struct {
 // lookAtAgent reads what belongs to an agent.
 func (c *clients) lookAtAgent(ctx context.Context, la *v1alpha1.LambdaAgent) *agentDetails {
 	d := &agentDetails{la: la}
-	triggers, err := c.dynamic.Resource(diagnosis.TriggerResource).Namespace(la.Namespace).List(ctx, metav1.ListOptions{LabelSelector: lambda.AgentLabelKey + "=" + la.Name})
-	if err != nil {
+	var err error
+	if d.triggers, err = c.diagnosis().Triggers(la.Namespace).List(ctx, metav1.ListOptions{LabelSelector: lambda.AgentLabelKey + "=" + la.Name}); err != nil {
 		d.leaveOut("Triggers", err)
-	} else {
-		d.triggers = triggers.Items
 	}
 	if d.events, err = c.eventsOf(ctx, "LambdaAgent", la); err != nil {
 		d.leaveOut("events", err)

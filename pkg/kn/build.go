@@ -169,7 +169,11 @@ func newBuildListCommand(s *session) *cobra.Command {
 			t := &table{columns: []column{{name: "Name"}, {name: "Succeeded"}, {name: "Reason", cut: true}, {name: "Key"}, {name: "Attempt"}, {name: "Age"}, {name: "Took"}}}
 			for i := range builds {
 				b := &builds[i]
-				t.rows = append(t.rows, []string{b.name, b.status, b.reason, b.key, b.attempt, age(s.now(), b.created), tookOf(b, s.now())})
+				status, reason := stateOf(b)
+				t.rows = append(t.rows, []string{
+					b.Name, string(status), reason, b.Labels[lambda.BuildKeyLabelKey], b.Annotations[lambda.BuildAttemptAnnotationKey],
+					age(s.now(), b.CreationTimestamp), tookOf(b, s.now()),
+				})
 			}
 			return t.print(cmd.OutOrStdout(), false)
 		},

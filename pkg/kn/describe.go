@@ -28,7 +28,6 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/cli-runtime/pkg/printers"
 	"knative.dev/pkg/apis"
 	duckv1 "knative.dev/pkg/apis/duck/v1"
@@ -252,15 +251,9 @@ func (d *details) printBuilds(w io.Writer, now time.Time) {
 	fmt.Fprintf(w, "\nBuilds:\n  OK\tNAME\tREASON\tAGE\tTOOK\n")
 	for i := range d.builds[:min(buildsShown, len(d.builds))] {
 		b := &d.builds[i]
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", mark(corev1.ConditionStatus(b.status), ""), b.name, b.reason, age(now, b.created), tookOf(b, now))
+		status, reason := stateOf(b)
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", mark(status, ""), b.Name, reason, age(now, b.CreationTimestamp), tookOf(b, now))
 	}
-}
-
-func tookOf(b *build, now time.Time) string {
-	if took := b.took(now); took > 0 {
-		return duration.HumanDuration(took)
-	}
-	return ""
 }
 
 // printRevisions writes the Revisions with the share of calls that each has.
@@ -315,9 +308,11 @@ func (d *details) printEventing(w io.Writer, status *v1alpha1.EventingStatus) {
 		fmt.Fprintf(w, "  Broker\t%s %s\t%s\n", markOf(status.BrokerReady), status.BrokerName, status.BrokerURL)
 	}
 	for i := range d.triggers {
-		trigger := &d.triggers[i]
-		condition := conditionOf(trigger, "Ready")
-		fmt.Fprintf(w, "  Trigger\t%s %s\t%s\n", mark(corev1.ConditionStatus(text(condition["status"])), ""), trigger.GetName(), text(condition["reason"]))
+		status, reason := corev1.ConditionUnknown, ""
+		if c := d.triggers[i].Status.GetCondition(apis.ConditionReady); c != nil {
+			status, reason = c.Status, c.Reason
+		}
+		fmt.Fprintf(w, "  Trigger\t%s %s\t%s\n", mark(status, ""), d.triggers[i].Name, reason)
 	}
 	if status != nil && status.SourceCount > 0 {
 		fmt.Fprintf(w, "  Sources\t%d of %d ready\t\n", status.SourcesReady, status.SourceCount)

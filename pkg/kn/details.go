@@ -26,8 +26,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
+	"knative.dev/pkg/apis"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
@@ -41,19 +41,10 @@ type details struct {
 	fn        *v1alpha1.LambdaFunction
 	service   *servingv1.Service
 	revisions []servingv1.Revision
-	builds    []build
-	triggers  []unstructured.Unstructured
+	builds    []diagnosis.TaskRun
+	triggers  []diagnosis.Trigger
 	events    []corev1.Event
 	notes     []string
-}
-
-// build is a TaskRun of a function.
-type build struct {
-	name, pod      string
-	created        metav1.Time
-	started, ended time.Time
-	status, reason string
-	key, attempt   string
 }
 
 // childrenOf selects what belongs to a function.
@@ -78,11 +69,8 @@ func (c *clients) look(ctx context.Context, namespace, name string) (*details, e
 	if d.builds, err = c.builds(ctx, namespace, name); err != nil {
 		d.leaveOut("builds", err)
 	}
-	triggers, err := c.dynamic.Resource(diagnosis.TriggerResource).Namespace(namespace).List(ctx, childrenOf(name))
-	if err != nil {
+	if d.triggers, err = c.diagnosis().Triggers(namespace).List(ctx, childrenOf(name)); err != nil {
 		d.leaveOut("Triggers", err)
-	} else {
-		d.triggers = triggers.Items
 	}
 	if d.events, err = c.eventsOf(ctx, "LambdaFunction", fn); err != nil {
 		d.leaveOut("events", err)
@@ -117,73 +105,36 @@ func generationOf(revision *servingv1.Revision) int {
 }
 
 // builds are the TaskRuns of a function, the newest first.
-func (c *clients) builds(ctx context.Context, namespace, name string) ([]build, error) {
-	list, err := c.dynamic.Resource(diagnosis.TaskRunResource).Namespace(namespace).List(ctx, childrenOf(name))
-	if err != nil {
-		return nil, err
-	}
-	found := make([]build, 0, len(list.Items))
-	for i := range list.Items {
-		found = append(found, newBuild(&list.Items[i]))
-	}
-	slices.SortFunc(found, func(a, b build) int {
-		return cmp.Or(b.created.Compare(a.created.Time), cmp.Compare(a.name, b.name))
+func (c *clients) builds(ctx context.Context, namespace, name string) ([]diagnosis.TaskRun, error) {
+	found, err := c.diagnosis().TaskRuns(namespace).List(ctx, childrenOf(name))
+	slices.SortFunc(found, func(a, b diagnosis.TaskRun) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
-	return found, nil
+	return found, err
 }
 
-func newBuild(taskRun *unstructured.Unstructured) build {
-	b := build{
-		name: taskRun.GetName(), created: taskRun.GetCreationTimestamp(),
-		key: taskRun.GetLabels()[lambda.BuildKeyLabelKey], attempt: taskRun.GetAnnotations()[lambda.BuildAttemptAnnotationKey],
-	}
-	b.pod, _, _ = unstructured.NestedString(taskRun.Object, "status", "podName")
-	b.started = timeOf(taskRun, "startTime")
-	b.ended = timeOf(taskRun, "completionTime")
-	status, _, _ := unstructured.NestedString(taskRun.Object, "spec", "status")
-	if c := conditionOf(taskRun, "Succeeded"); c != nil {
-		b.status, b.reason = text(c["status"]), text(c["reason"])
-	}
-	if status == diagnosis.TaskRunPending && b.ended.IsZero() {
-		b.status, b.reason = string(corev1.ConditionUnknown), v1alpha1.ReasonQueued
-	}
-	return b
-}
-
-// took is how long a build has taken, or takes by now.
-func (b *build) took(now time.Time) time.Duration {
+// stateOf is how a build went, or goes.
+func stateOf(build *diagnosis.TaskRun) (status corev1.ConditionStatus, reason string) {
+	c := build.Status.GetCondition(apis.ConditionSucceeded)
 	switch {
-	case b.started.IsZero():
-		return 0
-	case b.ended.IsZero():
-		return now.Sub(b.started)
+	case build.Waiting():
+		return corev1.ConditionUnknown, v1alpha1.ReasonQueued
+	case c == nil:
+		return "", ""
 	}
-	return b.ended.Sub(b.started)
+	return c.Status, c.Reason
 }
 
-func timeOf(object *unstructured.Unstructured, field string) time.Time {
-	value, _, _ := unstructured.NestedString(object.Object, "status", field)
-	at, err := time.Parse(time.RFC3339, value)
-	if err != nil {
-		return time.Time{} // it is not there yet
+// tookOf is how long a build has taken, or takes by now.
+func tookOf(build *diagnosis.TaskRun, now time.Time) string {
+	s := &build.Status
+	switch {
+	case s.StartTime.IsZero():
+		return ""
+	case s.CompletionTime.IsZero():
+		return age(now, *s.StartTime)
 	}
-	return at
-}
-
-// conditionOf returns a condition of an object's status, or nil.
-func conditionOf(object *unstructured.Unstructured, conditionType string) map[string]any {
-	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
-	for _, c := range conditions {
-		if condition, ok := c.(map[string]any); ok && condition["type"] == conditionType {
-			return condition
-		}
-	}
-	return nil
-}
-
-func text(value any) string {
-	s, _ := value.(string)
-	return s
+	return age(s.CompletionTime.Time, *s.StartTime)
 }
 
 // eventsOf are the Kubernetes events of an object itself, the newest last.

@@ -35,7 +35,6 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
-	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/diagnosis"
 )
 
 const eventsExample = `
@@ -150,9 +149,9 @@ func (h *history) learn(ctx context.Context) {
 			h.mine.Insert(pods.Items[i].UID)
 		}
 	}
-	if taskRuns, err := h.dynamic.Resource(diagnosis.TaskRunResource).Namespace(namespace).List(ctx, childrenOf(name)); err == nil {
-		for i := range taskRuns.Items {
-			h.mine.Insert(taskRuns.Items[i].GetUID())
+	if builds, err := h.builds(ctx, namespace, name); err == nil {
+		for i := range builds {
+			h.mine.Insert(builds[i].UID)
 		}
 	}
 	if revisions, err := h.revisions(ctx, namespace, name); err == nil {

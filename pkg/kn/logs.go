@@ -189,16 +189,16 @@ func (f *logsFlags) printBuild(ctx context.Context, c *clients, namespace, name 
 	if len(builds) == 0 {
 		return failf("kn lambda describe "+name, "it has no build")
 	}
-	if builds[0].pod == "" && f.follow {
-		c.followBuild(ctx, namespace, builds[0].name, p.write)
+	if builds[0].Status.PodName == "" && f.follow {
+		c.followBuild(ctx, namespace, builds[0].Name, p.write)
 		return ctx.Err()
 	}
-	if builds[0].pod == "" {
-		return failf("kn lambda logs "+name+" --build --follow", "build %q has not started", builds[0].name)
+	if builds[0].Status.PodName == "" {
+		return failf("kn lambda logs "+name+" --build --follow", "build %q has not started", builds[0].Name)
 	}
-	err = c.streamSteps(ctx, namespace, builds[0].pod, f.options(), p.write)
+	err = c.streamSteps(ctx, namespace, builds[0].Status.PodName, f.options(), p.write)
 	if gone(err) {
-		return failf("kn lambda build "+name+" --force", "the pod of build %q is gone, and its log with it", builds[0].name)
+		return failf("kn lambda build "+name+" --force", "the pod of build %q is gone, and its log with it", builds[0].Name)
 	}
 	return err
 }

@@ -171,8 +171,8 @@ func (c *clients) configMap(ctx context.Context, namespace, name string) (map[st
 }
 
 // diagnosis returns what a diagnosis reads with.
-func (c *clients) diagnosis() diagnosis.Clients {
-	return diagnosis.Clients{Lambda: c.lambda, Kube: c.kube, Serving: c.serving, Dynamic: c.dynamic}
+func (c *clients) diagnosis() *diagnosis.Clients {
+	return &diagnosis.Clients{Lambda: c.lambda, Kube: c.kube, Serving: c.serving, Dynamic: c.dynamic}
 }
 
 // addFlags gives a verb, and those below it, the flags that say which cluster and namespace are meant.

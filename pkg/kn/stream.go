@@ -26,8 +26,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-
-	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/diagnosis"
 )
 
 const (
@@ -47,13 +45,12 @@ type emit = func(from, line string)
 func (c *clients) followBuild(ctx context.Context, namespace, taskRun string, each emit) {
 	var pod string
 	err := wait.PollUntilContextCancel(ctx, lookEvery, true, func(ctx context.Context) (bool, error) {
-		object, err := c.dynamic.Resource(diagnosis.TaskRunResource).Namespace(namespace).Get(ctx, taskRun, metav1.GetOptions{})
+		build, err := c.diagnosis().TaskRuns(namespace).Get(ctx, taskRun, metav1.GetOptions{})
 		if err != nil {
 			return false, err
 		}
-		build := newBuild(object)
-		pod = build.pod
-		return pod != "" || !build.ended.IsZero(), nil
+		pod = build.Status.PodName
+		return pod != "" || build.Done(), nil
 	})
 	if err != nil || pod == "" {
 		return

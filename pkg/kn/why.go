@@ -64,7 +64,7 @@ It reads what you may read, and says what it could not look at. It changes nothi
 			if err != nil {
 				return err
 			}
-			finding, err := diagnose(cmd.Context(), c.diagnosis(), namespace, args[0], agent)
+			finding, err := diagnose(cmd.Context(), *c.diagnosis(), namespace, args[0], agent)
 			if err != nil {
 				return err
 			}

@@ -44,14 +44,14 @@ func (e *explorer) buildChain(ctx context.Context, c *apis.Condition) []Link {
 	if e.build == nil || e.build.JobName == "" {
 		return e.warning(ctx, e.kind, e.name())
 	}
-	taskRun, sight := find(ctx, e, kindTaskRun, e.namespace(), e.build.JobName, as[tektonTaskRun](e, TaskRunResource, e.namespace()))
+	taskRun, sight := find(ctx, e, kindTaskRun, e.namespace(), e.build.JobName, e.TaskRuns(e.namespace()))
 	switch sight {
 	case absent:
 		return e.withoutTaskRun(ctx, c)
 	case hidden:
 		return nil
 	}
-	if taskRun.waiting() {
+	if taskRun.Waiting() {
 		return e.queueChain(ctx, taskRun)
 	}
 	succeeded := taskRun.Status.GetCondition(apis.ConditionSucceeded)
@@ -60,7 +60,7 @@ func (e *explorer) buildChain(ctx context.Context, c *apis.Condition) []Link {
 	}
 	chain := append([]Link{e.link(kindTaskRun, taskRun.Name, succeeded)}, e.quota(ctx, succeeded.Message)...)
 	pod := e.buildPod(ctx, taskRun)
-	if pod != nil && !taskRun.done() {
+	if pod != nil && !taskRun.Done() {
 		return append(chain, e.podChain(ctx, pod)...)
 	}
 	if failed := e.failedStep(ctx, taskRun, pod); failed != nil {
@@ -79,12 +79,12 @@ func (e *explorer) withoutTaskRun(ctx context.Context, c *apis.Condition) []Link
 }
 
 // queueChain names some of the builds that run while this one waits.
-func (e *explorer) queueChain(ctx context.Context, taskRun *tektonTaskRun) []Link {
+func (e *explorer) queueChain(ctx context.Context, taskRun *TaskRun) []Link {
 	const selector = lambda.ManagedByLabelKey + "=" + lambda.ManagedByLabelValue
 	waits := Link{Kind: kindTaskRun, Name: taskRun.Name, Type: state, Status: "waits for its turn", Since: &taskRun.CreationTimestamp}
-	known, ok := list(ctx, e, kindTaskRun, "", selector, as[tektonTaskRun](e, TaskRunResource, metav1.NamespaceAll))
+	known, ok := list(ctx, e, kindTaskRun, "", selector, e.TaskRuns(metav1.NamespaceAll))
 	if !ok {
-		if known, ok = list(ctx, e, kindTaskRun, e.namespace(), selector, as[tektonTaskRun](e, TaskRunResource, e.namespace())); !ok {
+		if known, ok = list(ctx, e, kindTaskRun, e.namespace(), selector, e.TaskRuns(e.namespace())); !ok {
 			return []Link{waits}
 		}
 	}
@@ -133,7 +133,7 @@ func (e *explorer) quota(ctx context.Context, message string) []Link {
 }
 
 // buildPod is the pod of a TaskRun, or nil.
-func (e *explorer) buildPod(ctx context.Context, taskRun *tektonTaskRun) *corev1.Pod {
+func (e *explorer) buildPod(ctx context.Context, taskRun *TaskRun) *corev1.Pod {
 	if taskRun.Status.PodName == "" {
 		return nil
 	}
@@ -144,7 +144,7 @@ func (e *explorer) buildPod(ctx context.Context, taskRun *tektonTaskRun) *corev1
 }
 
 // failedStep is the first step that failed, with the end of its log. The pod may be nil.
-func (e *explorer) failedStep(ctx context.Context, taskRun *tektonTaskRun, pod *corev1.Pod) *Link {
+func (e *explorer) failedStep(ctx context.Context, taskRun *TaskRun, pod *corev1.Pod) *Link {
 	for i := range taskRun.Status.Steps {
 		step := &taskRun.Status.Steps[i]
 		if step.Terminated == nil || step.Terminated.ExitCode == 0 {

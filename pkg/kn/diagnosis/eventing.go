@@ -53,7 +53,7 @@ func (e *explorer) brokerChain(ctx context.Context, name string) []Link {
 	if name == "" {
 		return nil
 	}
-	switch broker, sight := find(ctx, e, kindBroker, e.namespace(), name, as[duckv1.KResource](e, brokerResource, e.namespace())); sight {
+	switch broker, sight := find(ctx, e, kindBroker, e.namespace(), name, as[duckv1.KResource](&e.Clients, brokerResource, e.namespace())); sight {
 	case seen:
 		return append(e.worstLink(kindBroker, name, &broker.Status), e.warning(ctx, kindBroker, name)...)
 	case absent:
@@ -64,7 +64,7 @@ func (e *explorer) brokerChain(ctx context.Context, name string) []Link {
 
 // triggerChain is that of the first Trigger that is not ready.
 func (e *explorer) triggerChain(ctx context.Context) []Link {
-	triggers, ok := list(ctx, e, kindTrigger, e.namespace(), e.selector, as[eventingTrigger](e, TriggerResource, e.namespace()))
+	triggers, ok := list(ctx, e, kindTrigger, e.namespace(), e.selector, e.Triggers(e.namespace()))
 	if !ok {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (e *explorer) triggerChain(ctx context.Context) []Link {
 }
 
 func (e *explorer) subscriptionChain(ctx context.Context, trigger string) []Link {
-	subscriptions, ok := list(ctx, e, "Subscription", e.namespace(), triggerLabel+"="+trigger, as[duckv1.KResource](e, subscriptionResource, e.namespace()))
+	subscriptions, ok := list(ctx, e, "Subscription", e.namespace(), triggerLabel+"="+trigger, as[duckv1.KResource](&e.Clients, subscriptionResource, e.namespace()))
 	if !ok {
 		return nil
 	}
@@ -160,7 +160,7 @@ func (e *explorer) elsewhereIn(namespace string, links []Link) []Link {
 // sourceChain is that of the first source that is not ready.
 func (e *explorer) sourceChain(ctx context.Context) []Link {
 	for _, source := range sourceKinds {
-		sources, _ := list(ctx, e, source.kind, e.namespace(), e.selector, as[duckv1.KResource](e, source.resource, e.namespace()))
+		sources, _ := list(ctx, e, source.kind, e.namespace(), e.selector, as[duckv1.KResource](&e.Clients, source.resource, e.namespace()))
 		for i := range sources {
 			if chain := e.worstLink(source.kind, sources[i].Name, &sources[i].Status); chain != nil {
 				return append(chain, e.warning(ctx, source.kind, sources[i].Name)...)
@@ -176,7 +176,7 @@ func (e *explorer) undelivered(ctx context.Context) [][]Link {
 	if !e.wantsEvents || !e.object.GetStatus().GetCondition(v1alpha1.ConditionEventingReady).IsTrue() || e.broker == "" {
 		return nil
 	}
-	triggers, ok := list(ctx, e, kindTrigger, e.namespace(), e.selector, as[eventingTrigger](e, TriggerResource, e.namespace()))
+	triggers, ok := list(ctx, e, kindTrigger, e.namespace(), e.selector, e.Triggers(e.namespace()))
 	if !ok {
 		return nil
 	}

@@ -47,11 +47,11 @@ var sourceKinds = []struct {
 	{"ApiServerSource", schema.GroupVersionResource{Group: "sources.knative.dev", Version: "v1", Resource: "apiserversources"}},
 }
 
-// TaskRunPending is spec.status of a TaskRun that has not been given its turn.
-const TaskRunPending = "TaskRunPending"
+// taskRunPending is spec.status of a TaskRun that has not been given its turn.
+const taskRunPending = "TaskRunPending"
 
-// tektonTaskRun is what is read of a TaskRun.
-type tektonTaskRun struct {
+// TaskRun is what is read of a TaskRun of Tekton.
+type TaskRun struct {
 	metav1.ObjectMeta `json:"metadata"`
 
 	Spec struct {
@@ -60,9 +60,10 @@ type tektonTaskRun struct {
 	Status struct {
 		duckv1.Status `json:",inline"`
 
-		PodName   string       `json:"podName"`
-		StartTime *metav1.Time `json:"startTime"`
-		Steps     []struct {
+		PodName        string       `json:"podName"`
+		StartTime      *metav1.Time `json:"startTime"`
+		CompletionTime *metav1.Time `json:"completionTime"`
+		Steps          []struct {
 			corev1.ContainerState `json:",inline"`
 
 			Container string `json:"container"`
@@ -70,22 +71,23 @@ type tektonTaskRun struct {
 	} `json:"status"`
 }
 
-func (t *tektonTaskRun) done() bool {
+// Done is true once the TaskRun has ended, well or not.
+func (t *TaskRun) Done() bool {
 	return !t.Status.GetCondition(apis.ConditionSucceeded).IsUnknown()
 }
 
-// waiting is what pkg/buildqueue says it is.
-func (t *tektonTaskRun) waiting() bool {
-	return t.Spec.Status == TaskRunPending && !t.done() && t.DeletionTimestamp == nil
+// Waiting is what pkg/buildqueue says it is.
+func (t *TaskRun) Waiting() bool {
+	return t.Spec.Status == taskRunPending && !t.Done() && t.DeletionTimestamp == nil
 }
 
 // running is what pkg/buildqueue says it is.
-func (t *tektonTaskRun) running() bool {
-	return t.Spec.Status != TaskRunPending && !t.done()
+func (t *TaskRun) running() bool {
+	return t.Spec.Status != taskRunPending && !t.Done()
 }
 
-// eventingTrigger is what is read of a Trigger.
-type eventingTrigger struct {
+// Trigger is what is read of a Trigger of Knative Eventing.
+type Trigger struct {
 	duckv1.KResource `json:",inline"`
 
 	Spec struct {
@@ -105,17 +107,27 @@ const (
 	triggerDeadLetterSink apis.ConditionType = "DeadLetterSinkResolved"
 )
 
-// untyped reads objects that there is no typed client of as T, which has the fields that are wanted.
-type untyped[T any] struct {
+// Untyped reads objects that there is no typed client of as T, which has the fields that are wanted.
+type Untyped[T any] struct {
 	dynamic.ResourceInterface
 }
 
-func as[T any](e *explorer, resource schema.GroupVersionResource, namespace string) untyped[T] {
-	return untyped[T]{e.Dynamic.Resource(resource).Namespace(namespace)}
+func as[T any](c *Clients, resource schema.GroupVersionResource, namespace string) Untyped[T] {
+	return Untyped[T]{c.Dynamic.Resource(resource).Namespace(namespace)}
+}
+
+// TaskRuns are those of a namespace.
+func (c *Clients) TaskRuns(namespace string) Untyped[TaskRun] {
+	return as[TaskRun](c, TaskRunResource, namespace)
+}
+
+// Triggers are those of a namespace.
+func (c *Clients) Triggers(namespace string) Untyped[Trigger] {
+	return as[Trigger](c, TriggerResource, namespace)
 }
 
 // Get returns the object of the name.
-func (u untyped[T]) Get(ctx context.Context, name string, options metav1.GetOptions) (*T, error) {
+func (u Untyped[T]) Get(ctx context.Context, name string, options metav1.GetOptions) (*T, error) {
 	object, err := u.ResourceInterface.Get(ctx, name, options)
 	if err != nil {
 		return nil, err
@@ -125,7 +137,7 @@ func (u untyped[T]) Get(ctx context.Context, name string, options metav1.GetOpti
 }
 
 // List returns the objects that the options select.
-func (u untyped[T]) List(ctx context.Context, options metav1.ListOptions) ([]T, error) {
+func (u Untyped[T]) List(ctx context.Context, options metav1.ListOptions) ([]T, error) {
 	objects, err := u.ResourceInterface.List(ctx, options)
 	if err != nil {
 		return nil, err

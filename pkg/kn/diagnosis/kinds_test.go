@@ -51,12 +51,12 @@ func TestTurnsAreThoseOfTheQueue(t *testing.T) {
 				if err != nil {
 					t.Fatal("ToUnstructured() =", err)
 				}
-				var read tektonTaskRun
+				var read TaskRun
 				if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object, &read); err != nil {
 					t.Fatal("FromUnstructured() =", err)
 				}
-				if got, want := read.waiting(), buildqueue.Waiting(typed); got != want {
-					t.Errorf("waiting() of %q, %q, deleting %t = %t", status, succeeded, deleting, got)
+				if got, want := read.Waiting(), buildqueue.Waiting(typed); got != want {
+					t.Errorf("Waiting() of %q, %q, deleting %t = %t", status, succeeded, deleting, got)
 				}
 				if got, want := read.running(), buildqueue.Running(typed); got != want {
 					t.Errorf("running() of %q, %q, deleting %t = %t", status, succeeded, deleting, got)
