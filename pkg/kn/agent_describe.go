@@ -25,89 +25,49 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"knative.dev/pkg/apis"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
 
 func newAgentDescribeCommand(s *session) *cobra.Command {
-	cmd := &cobra.Command{
+	return newDescription(s, &cobra.Command{
 		Use: "describe NAME", Short: "Show an agent: its conditions, model, permissions, Broker, Triggers and events",
 		Example: "  # All that there is to say about an agent\n  kn lambda agent describe chat",
-		Args:    cobra.ExactArgs(1),
 
 		ValidArgsFunction: s.completeAgent,
-	}
-	o := newOutput(cmd, formatURL)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		printer, err := o.printer()
-		if err != nil {
-			return err
-		}
-		c, namespace, err := s.open()
-		if err != nil {
-			return err
-		}
-		la, err := c.agents(namespace).Get(cmd.Context(), args[0], metav1.GetOptions{})
-		switch {
-		case err != nil:
-			return agentError(err, "describe", namespace, args[0])
-		case printer != nil:
-			return printer.PrintObj(la, cmd.OutOrStdout())
-		case o.is(""):
-			return c.lookAtAgent(cmd.Context(), la).print(cmd.OutOrStdout(), s.now())
-		case la.Status.URL == nil:
-			return failf("kn lambda agent describe "+args[0], "agent %q has no URL yet", args[0])
-		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), la.Status.URL)
-		return err
-	}
-	return cmd
+	}, &describable[*v1alpha1.LambdaAgent]{
+		what: "agent", explain: agentError,
+		get: func(ctx context.Context, c *clients, namespace, name string) (*v1alpha1.LambdaAgent, error) {
+			return c.agents(namespace).Get(ctx, name, metav1.GetOptions{})
+		},
+		url: func(la *v1alpha1.LambdaAgent) *apis.URL { return la.Status.URL },
+		print: func(ctx context.Context, c *clients, la *v1alpha1.LambdaAgent, out io.Writer, now time.Time) error {
+			d := &agentDetails{around: c.lookAround(ctx, la, "LambdaAgent", lambda.AgentLabelKey), la: la}
+			return d.print(out, now)
+		},
+	})
 }
 
 // agentDetails are an agent and what belongs to it.
 type agentDetails struct {
-	details
+	around
 	la *v1alpha1.LambdaAgent
-}
-
-// lookAtAgent reads what belongs to an agent.
-func (c *clients) lookAtAgent(ctx context.Context, la *v1alpha1.LambdaAgent) *agentDetails {
-	d := &agentDetails{la: la}
-	var err error
-	if d.triggers, err = c.diagnosis().Triggers(la.Namespace).List(ctx, metav1.ListOptions{LabelSelector: lambda.AgentLabelKey + "=" + la.Name}); err != nil {
-		d.leaveOut("Triggers", err)
-	}
-	if d.events, err = c.eventsOf(ctx, "LambdaAgent", la); err != nil {
-		d.leaveOut("events", err)
-	}
-	return d
 }
 
 // print writes the description.
 func (d *agentDetails) print(out io.Writer, now time.Time) error {
-	return printParts(out, now,
-		d.printHead,
-		func(w io.Writer, now time.Time) { printConditions(w, now, d.la, "agent") },
-		func(w io.Writer, _ time.Time) { printCause(w, d.la, "") },
-		d.printModel, d.printPermissions,
-		func(w io.Writer, _ time.Time) {
-			var status *v1alpha1.EventingStatus
-			if d.la.Status.EventingStatus != nil {
-				status = &d.la.Status.EventingStatus.EventingStatus
-			}
-			d.printEventing(w, status)
-		},
-		d.printEvents, d.printNotes)
+	var eventing *v1alpha1.EventingStatus
+	if status := d.la.Status.EventingStatus; status != nil {
+		eventing = &status.EventingStatus
+	}
+	return d.printAll(out, now, d.la, "agent", "kn lambda why "+d.la.Name+" --agent", eventing, d.printHead, d.printModel, d.printPermissions)
 }
 
 func (d *agentDetails) printHead(w io.Writer, now time.Time) {
 	la := d.la
-	field(w, "Name", la.Name)
-	field(w, "Namespace", la.Namespace)
-	field(w, "Age", age(now, la.CreationTimestamp))
-	field(w, "URL", urlOf(la.Status.URL))
-	field(w, "Phase", string(la.Status.Phase))
+	printName(w, now, la, la.Status.URL, la.Status.Phase)
 	field(w, "Image", la.Spec.Image.Reference())
 	field(w, "Scale", scaleOf(&la.Spec.Scaling))
 	field(w, "Service account", la.Spec.ServiceAccountName)

@@ -18,6 +18,7 @@ package kn
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -28,6 +29,7 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/printers"
 	"knative.dev/pkg/apis"
 	duckv1 "knative.dev/pkg/apis/duck/v1"
@@ -50,14 +52,36 @@ const (
 )
 
 func newDescribeCommand(s *session) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "describe NAME",
-		Short:   "Show a function: its conditions, builds, Revisions, traffic and events",
+	return newDescription(s, &cobra.Command{
+		Use: "describe NAME", Short: "Show a function: its conditions, builds, Revisions, traffic and events",
 		Example: describeExample[1:],
-		Args:    cobra.ExactArgs(1),
 
 		ValidArgsFunction: s.completeFunction,
-	}
+	}, &describable[*v1alpha1.LambdaFunction]{
+		what: "function", explain: functionError,
+		get: func(ctx context.Context, c *clients, namespace, name string) (*v1alpha1.LambdaFunction, error) {
+			return c.functions(namespace).Get(ctx, name, metav1.GetOptions{})
+		},
+		url: func(fn *v1alpha1.LambdaFunction) *apis.URL { return fn.Status.URL },
+		print: func(ctx context.Context, c *clients, fn *v1alpha1.LambdaFunction, out io.Writer, now time.Time) error {
+			return c.look(ctx, fn).print(out, now)
+		},
+	})
+}
+
+// describable is what describe is told of a kind.
+type describable[T runtime.Object] struct {
+	// what people call one of it.
+	what    string
+	get     func(ctx context.Context, c *clients, namespace, name string) (T, error)
+	explain func(err error, verb, namespace, name string) error
+	url     func(T) *apis.URL
+	print   func(ctx context.Context, c *clients, of T, out io.Writer, now time.Time) error
+}
+
+// newDescription completes a verb that describes an object of a kind.
+func newDescription[T runtime.Object](s *session, cmd *cobra.Command, d *describable[T]) *cobra.Command {
+	cmd.Args = cobra.ExactArgs(1)
 	o := newOutput(cmd, formatURL)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		printer, err := o.printer()
@@ -68,41 +92,48 @@ func newDescribeCommand(s *session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if printer == nil && o.is("") {
-			d, err := c.look(cmd.Context(), namespace, args[0])
-			if err != nil {
-				return err
-			}
-			return d.print(cmd.OutOrStdout(), s.now())
-		}
-		fn, err := c.functions(namespace).Get(cmd.Context(), args[0], metav1.GetOptions{})
+		found, err := d.get(cmd.Context(), c, namespace, args[0])
 		switch {
 		case err != nil:
-			return functionError(err, "describe", namespace, args[0])
+			return d.explain(err, "describe", namespace, args[0])
 		case printer != nil:
-			return printer.PrintObj(fn, cmd.OutOrStdout())
-		case fn.Status.URL == nil:
-			return failf("kn lambda describe "+args[0], "function %q has no URL yet", args[0])
+			return printer.PrintObj(found, cmd.OutOrStdout())
+		case o.is(""):
+			return d.print(cmd.Context(), c, found, cmd.OutOrStdout(), s.now())
+		case d.url(found) == nil:
+			return failf(cmd.CommandPath()+" "+args[0], "%s %q has no URL yet", d.what, args[0])
 		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), fn.Status.URL)
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), d.url(found))
 		return err
 	}
 	return cmd
 }
 
-// print writes the description. Each part has columns of its own widths.
+// print writes the description.
 func (d *details) print(out io.Writer, now time.Time) error {
-	return printParts(out, now,
-		d.printHead,
-		func(w io.Writer, now time.Time) { printConditions(w, now, d.fn, "function") },
-		func(w io.Writer, _ time.Time) { printCause(w, d.fn, "kn lambda why "+d.fn.Name) },
-		d.printBuilds, d.printRevisions,
-		func(w io.Writer, _ time.Time) { d.printEventing(w, d.fn.Status.EventingStatus) },
-		d.printEvents, d.printNotes)
+	return d.printAll(out, now, d.fn, "function", "kn lambda why "+d.fn.Name, d.fn.Status.EventingStatus, d.printHead, d.printBuilds, d.printRevisions)
 }
 
+// printAll writes the description of what: its head, its conditions, the parts that it alone has, and what is around it. more
+// is what tells more of why it is not ready.
+func (a *around) printAll(
+	out io.Writer, now time.Time, of duckv1.KRShaped, what, more string, eventing *v1alpha1.EventingStatus, head part, own ...part,
+) error {
+	parts := append([]part{
+		head,
+		func(w io.Writer, now time.Time) { printConditions(w, now, of, what) },
+		func(w io.Writer, _ time.Time) { printCause(w, of, more) },
+	}, own...)
+	return printParts(out, now, append(parts,
+		func(w io.Writer, _ time.Time) { a.printEventing(w, eventing) },
+		a.printEvents, a.printNotes)...)
+}
+
+// part of a description. Each has columns of its own widths.
+type part = func(io.Writer, time.Time)
+
 // printParts writes the parts of a description.
-func printParts(out io.Writer, now time.Time, parts ...func(io.Writer, time.Time)) error {
+func printParts(out io.Writer, now time.Time, parts ...part) error {
 	for _, part := range parts {
 		w := printers.GetNewTabWriter(out)
 		part(w, now)
@@ -113,8 +144,8 @@ func printParts(out io.Writer, now time.Time, parts ...func(io.Writer, time.Time
 	return nil
 }
 
-func (d *details) printNotes(w io.Writer, _ time.Time) {
-	for _, note := range d.notes {
+func (a *around) printNotes(w io.Writer, _ time.Time) {
+	for _, note := range a.notes {
 		fmt.Fprintf(w, "\nNot shown: %s\n", note)
 	}
 }
@@ -128,11 +159,7 @@ func field(w io.Writer, name, value string) {
 
 func (d *details) printHead(w io.Writer, now time.Time) {
 	fn, spec := d.fn, &d.fn.Spec
-	field(w, "Name", fn.Name)
-	field(w, "Namespace", fn.Namespace)
-	field(w, "Age", age(now, fn.CreationTimestamp))
-	field(w, "URL", urlOf(fn.Status.URL))
-	field(w, "Phase", string(fn.Status.Phase))
+	printName(w, now, fn, fn.Status.URL, fn.Status.Phase)
 	field(w, "Source", sourceOf(&spec.Source))
 	if spec.Source.Type == v1alpha1.SourceTypeGit && spec.Source.Git != nil {
 		field(w, "Path", spec.Source.Git.Path)
@@ -149,6 +176,15 @@ func (d *details) printHead(w io.Writer, now time.Time) {
 	}
 	field(w, "Service account", spec.ServiceAccountName)
 	field(w, "Environment", strings.Join(environmentOf(spec.Env, spec.EnvFrom), ", "))
+}
+
+// printName writes what a description begins with.
+func printName(w io.Writer, now time.Time, of metav1.Object, url *apis.URL, phase v1alpha1.Phase) {
+	field(w, "Name", of.GetName())
+	field(w, "Namespace", of.GetNamespace())
+	field(w, "Age", age(now, of.GetCreationTimestamp()))
+	field(w, "URL", urlOf(url))
+	field(w, "Phase", string(phase))
 }
 
 // scaleOf says how many instances there may be, and how busy.
@@ -234,7 +270,7 @@ func printConditions(w io.Writer, now time.Time, of duckv1.KRShaped, what string
 	}
 }
 
-// printCause says why something is not ready. more is what tells more of it, or "".
+// printCause says why something is not ready. more is what tells more of it.
 func printCause(w io.Writer, of duckv1.KRShaped, more string) {
 	if c := ready(of); c == nil && len(of.GetStatus().Conditions) > 0 {
 		fmt.Fprintf(w, "\nThe operator has not seen the present spec yet.\n")
@@ -299,20 +335,20 @@ func sharesOf(service *servingv1.Service) map[string]string {
 // latestRevision stands for the newest Revision that is ready, as kn has it.
 const latestRevision = "@latest"
 
-func (d *details) printEventing(w io.Writer, status *v1alpha1.EventingStatus) {
-	if status == nil && len(d.triggers) == 0 {
+func (a *around) printEventing(w io.Writer, status *v1alpha1.EventingStatus) {
+	if status == nil && len(a.triggers) == 0 {
 		return
 	}
 	fmt.Fprintf(w, "\nEventing:\n")
 	if status != nil && status.BrokerName != "" {
 		fmt.Fprintf(w, "  Broker\t%s %s\t%s\n", markOf(status.BrokerReady), status.BrokerName, status.BrokerURL)
 	}
-	for i := range d.triggers {
+	for i := range a.triggers {
 		status, reason := corev1.ConditionUnknown, ""
-		if c := d.triggers[i].Status.GetCondition(apis.ConditionReady); c != nil {
+		if c := a.triggers[i].Status.GetCondition(apis.ConditionReady); c != nil {
 			status, reason = c.Status, c.Reason
 		}
-		fmt.Fprintf(w, "  Trigger\t%s %s\t%s\n", mark(status, ""), d.triggers[i].Name, reason)
+		fmt.Fprintf(w, "  Trigger\t%s %s\t%s\n", mark(status, ""), a.triggers[i].Name, reason)
 	}
 	if status != nil && status.SourceCount > 0 {
 		fmt.Fprintf(w, "  Sources\t%d of %d ready\t\n", status.SourcesReady, status.SourceCount)
@@ -326,13 +362,13 @@ func markOf(ready bool) string {
 	return mark(corev1.ConditionFalse, "")
 }
 
-func (d *details) printEvents(w io.Writer, now time.Time) {
-	if len(d.events) == 0 {
+func (a *around) printEvents(w io.Writer, now time.Time) {
+	if len(a.events) == 0 {
 		return
 	}
 	fmt.Fprintf(w, "\nEvents:\n  AGE\tTYPE\tREASON\tMESSAGE\n")
-	for i := range d.events[max(0, len(d.events)-eventsShown):] {
-		e := &d.events[max(0, len(d.events)-eventsShown)+i]
+	for i := range a.events[max(0, len(a.events)-eventsShown):] {
+		e := &a.events[max(0, len(a.events)-eventsShown)+i]
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", age(now, seen(e)), e.Type, e.Reason, oneLine(e.Message))
 	}
 }

@@ -36,15 +36,20 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/diagnosis"
 )
 
-// details are a function and what belongs to it. What cannot be read is left out, and said so in notes.
+// details are a function and what belongs to it.
 type details struct {
+	around
 	fn        *v1alpha1.LambdaFunction
 	service   *servingv1.Service
 	revisions []servingv1.Revision
 	builds    []diagnosis.TaskRun
-	triggers  []diagnosis.Trigger
-	events    []corev1.Event
-	notes     []string
+}
+
+// around is what belongs to a function as to an agent. What cannot be read is left out, and said so in notes.
+type around struct {
+	triggers []diagnosis.Trigger
+	events   []corev1.Event
+	notes    []string
 }
 
 // childrenOf selects what belongs to a function.
@@ -53,35 +58,38 @@ func childrenOf(name string) metav1.ListOptions {
 }
 
 // look reads all that belongs to a function.
-func (c *clients) look(ctx context.Context, namespace, name string) (*details, error) {
-	fn, err := c.functions(namespace).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return nil, functionError(err, "describe", namespace, name)
-	}
-	d := &details{fn: fn}
-	if d.service, err = c.serving.ServingV1().Services(namespace).Get(ctx, name, metav1.GetOptions{}); err != nil {
+func (c *clients) look(ctx context.Context, fn *v1alpha1.LambdaFunction) *details {
+	d := &details{around: c.lookAround(ctx, fn, "LambdaFunction", lambda.FunctionLabelKey), fn: fn}
+	var err error
+	if d.service, err = c.serving.ServingV1().Services(fn.Namespace).Get(ctx, fn.Name, metav1.GetOptions{}); err != nil {
 		d.service = nil
 		d.leaveOut("Knative Service", err)
 	}
-	if d.revisions, err = c.revisions(ctx, namespace, name); err != nil {
+	if d.revisions, err = c.revisions(ctx, fn.Namespace, fn.Name); err != nil {
 		d.leaveOut("Revisions", err)
 	}
-	if d.builds, err = c.builds(ctx, namespace, name); err != nil {
+	if d.builds, err = c.builds(ctx, fn.Namespace, fn.Name); err != nil {
 		d.leaveOut("builds", err)
 	}
-	if d.triggers, err = c.diagnosis().Triggers(namespace).List(ctx, childrenOf(name)); err != nil {
-		d.leaveOut("Triggers", err)
+	return d
+}
+
+// lookAround reads what belongs to an object of the kind. What the operator makes for it has its name as the label.
+func (c *clients) lookAround(ctx context.Context, of metav1.Object, kind, label string) (a around) {
+	var err error
+	if a.triggers, err = c.diagnosis().Triggers(of.GetNamespace()).List(ctx, metav1.ListOptions{LabelSelector: label + "=" + of.GetName()}); err != nil {
+		a.leaveOut("Triggers", err)
 	}
-	if d.events, err = c.eventsOf(ctx, "LambdaFunction", fn); err != nil {
-		d.leaveOut("events", err)
+	if a.events, err = c.eventsOf(ctx, kind, of); err != nil {
+		a.leaveOut("events", err)
 	}
-	return d, nil
+	return a
 }
 
 // leaveOut notes what could not be read. What is not there is no news.
-func (d *details) leaveOut(what string, err error) {
+func (a *around) leaveOut(what string, err error) {
 	if !apierrors.IsNotFound(err) {
-		d.notes = append(d.notes, what+": "+err.Error())
+		a.notes = append(a.notes, what+": "+err.Error())
 	}
 }
 
