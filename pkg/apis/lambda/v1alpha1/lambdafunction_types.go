@@ -165,8 +165,8 @@ type RuntimeSpec struct {
 	Version string `json:"version,omitempty"`
 
 	// handler is what is called: module.function, or function alone for one in the main file (main.py, index.js, package
-	// main); for Python also module:app, an application of ASGI or WSGI. Default main.handler for Python, index.handler
-	// for Node.js, main.Handler for Go.
+	// main); dots in the module are folders. For Python also module:app, an application of ASGI or WSGI. Default
+	// main.handler for Python, index.handler for Node.js, main.Handler for Go.
 	// +optional
 	Handler string `json:"handler,omitempty"`
 

@@ -42,10 +42,9 @@ const (
 )
 
 var (
-	handlerPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$`)
-	// In Python modules have packages.
-	pythonHandlerPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
-	versionPattern       = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*(-[a-zA-Z0-9]+)?$`)
+	// Dots before the last one are folders.
+	handlerPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
+	versionPattern = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*(-[a-zA-Z0-9]+)?$`)
 )
 
 // PrivilegeAnnotations gave privilege in the operator before this one. Objects that have them are refused.
@@ -142,11 +141,11 @@ func (r *RuntimeSpec) validate(runtimes *config.Runtimes) (errs *apis.FieldError
 }
 
 func (r *RuntimeSpec) validateHandler() *apis.FieldError {
-	remedy, pattern := "write module.function, or function alone for one in the main file", handlerPattern
+	remedy := "write module.function, or function alone for one in the main file"
 	if r.Language == LanguagePython {
-		remedy, pattern = remedy+", or module:app for an application of ASGI or WSGI", pythonHandlerPattern
+		remedy += ", or module:app for an application of ASGI or WSGI"
 	}
-	if len(r.Handler) > maxHandlerLength || !pattern.MatchString(r.Handler) {
+	if len(r.Handler) > maxHandlerLength || !handlerPattern.MatchString(r.Handler) {
 		return apis.ErrInvalidValue(shorten(r.Handler), "handler", remedy)
 	}
 	return nil
@@ -160,7 +159,7 @@ func (r *RuntimeSpec) validateUnused() (errs *apis.FieldError) {
 	if r.Version != "" && !validVersion(r.Version) {
 		errs = errs.Also(apis.ErrInvalidValue(shorten(r.Version), "version", "write digits and dots, or remove it: the image has its own"))
 	}
-	if r.Handler != "" && (len(r.Handler) > maxHandlerLength || !pythonHandlerPattern.MatchString(r.Handler)) {
+	if r.Handler != "" && (len(r.Handler) > maxHandlerLength || !handlerPattern.MatchString(r.Handler)) {
 		errs = errs.Also(apis.ErrInvalidValue(shorten(r.Handler), "handler", "write module.function, or remove it: the image has its own"))
 	}
 	if r.Response != "" && r.Response != ResponseRaw {

@@ -134,6 +134,12 @@ func TestValidateAccepts(t *testing.T) {
 		{name: "a handler in Node.js", change: func(fn *LambdaFunction) {
 			fn.Spec.Runtime.Language, fn.Spec.Runtime.Handler = "nodejs", "index.handler"
 		}},
+		{name: "a handler in folders in Node.js", change: func(fn *LambdaFunction) {
+			fn.Spec.Runtime.Language, fn.Spec.Runtime.Handler = "nodejs", "orders.intake.index.handler"
+		}},
+		{name: "a handler in folders in Go", change: func(fn *LambdaFunction) {
+			fn.Spec.Runtime.Language, fn.Spec.Runtime.Handler = "go", "orders.intake.Total"
+		}},
 		{name: "a service call of an hour", change: func(fn *LambdaFunction) { fn.Spec.TimeoutSeconds = ptr.Int64(3600) }},
 		{name: "all of a build", change: func(fn *LambdaFunction) {
 			fn.Spec.Build = BuildSpec{
@@ -335,11 +341,11 @@ var runtimeRefusals = []refusal{{
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Language, fn.Spec.Runtime.Handler = "nodejs", "index:app" },
 	want:   "invalid value: index:app: spec.runtime.handler\n" + anyHandler,
 }, {
-	name: "package that is not in Python",
+	name: "folder without a name",
 	change: func(fn *LambdaFunction) {
-		fn.Spec.Runtime.Language, fn.Spec.Runtime.Handler = "nodejs", "lib.index.handler"
+		fn.Spec.Runtime.Language, fn.Spec.Runtime.Handler = "nodejs", ".index.handler"
 	},
-	want: "invalid value: lib.index.handler: spec.runtime.handler\n" + anyHandler,
+	want: "invalid value: .index.handler: spec.runtime.handler\n" + anyHandler,
 }, {
 	name:   "handler with two dots beside each other",
 	change: func(fn *LambdaFunction) { fn.Spec.Runtime.Handler = "pkg..handler" },
