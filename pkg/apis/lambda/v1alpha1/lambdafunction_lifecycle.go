@@ -263,7 +263,7 @@ func (s *LambdaFunctionStatus) PropagateService(service *servingv1.Service, depl
 	}
 	route := deployment{manager, ConditionServiceReady, functionInWords}
 	route.propagateRoute(service)
-	if to := service.Annotations[lambda.RollbackAnnotationKey]; to != "" && s.GetCondition(ConditionServiceReady).IsTrue() {
+	if to := service.Annotations[lambda.RollbackAnnotationKey]; to != "" && hasAllCalls(service, to) && s.GetCondition(ConditionServiceReady).IsTrue() {
 		manager.MarkTrueWithReason(ConditionServiceReady, ReasonRolledBack, "Revision %q has all calls until the spec changes.", to)
 	}
 }

@@ -27,6 +27,8 @@ import (
 	duckv1 "knative.dev/pkg/apis/duck/v1"
 	apistest "knative.dev/pkg/apis/testing"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 )
 
 // wantCondition is what a condition should say.
@@ -99,6 +101,16 @@ func withConfiguration(status corev1.ConditionStatus, reason, message string) se
 
 func withRoutes(status corev1.ConditionStatus, reason, message string) serviceOption {
 	return withServiceCondition(servingv1.ServiceConditionRoutesReady, status, reason, message)
+}
+
+func rolledBackTo(revision string) serviceOption {
+	return func(s *servingv1.Service) { s.Annotations = map[string]string{lambda.RollbackAnnotationKey: revision} }
+}
+
+func withTraffic(revision string, percent int64) serviceOption {
+	return func(s *servingv1.Service) {
+		s.Status.Traffic = []servingv1.TrafficTarget{{RevisionName: revision, Percent: &percent}}
+	}
 }
 
 func withObservedGeneration(generation int64) serviceOption {
@@ -312,6 +324,24 @@ func TestPropagateServiceConditions(t *testing.T) {
 		service: service(withConfiguration(corev1.ConditionTrue, "", ""), withRoutes(corev1.ConditionTrue, "", "")),
 		deploy:  wantTrue,
 		serve:   wantTrue,
+	}, {
+		name: "rolling back",
+		service: service(withConfiguration(corev1.ConditionTrue, "", ""), withRoutes(corev1.ConditionTrue, "", ""), rolledBackTo("hello-00001"),
+			withTraffic("hello-00002", 100)),
+		deploy: wantTrue,
+		serve:  wantTrue,
+	}, {
+		name: "rolled back",
+		service: service(withConfiguration(corev1.ConditionTrue, "", ""), withRoutes(corev1.ConditionTrue, "", ""), rolledBackTo("hello-00001"),
+			withTraffic("hello-00001", 100)),
+		deploy: wantTrue,
+		serve:  wantCondition{corev1.ConditionTrue, ReasonRolledBack, `Revision "hello-00001" has all calls until the spec changes.`},
+	}, {
+		name: "rolled back, and the route fails",
+		service: service(withConfiguration(corev1.ConditionTrue, "", ""), withRoutes(corev1.ConditionFalse, "", foreign), rolledBackTo("hello-00001"),
+			withTraffic("hello-00001", 100)),
+		deploy: wantTrue,
+		serve:  wantFalse(ReasonRouteFailed, foreign),
 	}, {
 		name:     "ready with the image before",
 		service:  service(withConfiguration(corev1.ConditionTrue, "", ""), withRoutes(corev1.ConditionTrue, "", "")),

@@ -17,7 +17,10 @@ limitations under the License.
 package v1alpha1
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 	"knative.dev/pkg/apis"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 )
@@ -91,6 +94,13 @@ func (d deployment) propagateRoute(service *servingv1.Service) {
 // settled is true for a Service whose status is that of its spec.
 func settled(service *servingv1.Service) bool {
 	return service.Status.ObservedGeneration == service.Generation
+}
+
+// hasAllCalls is true once Knative says that all calls go to a Revision, and not as soon as it is asked for that.
+func hasAllCalls(service *servingv1.Service, revision string) bool {
+	return slices.ContainsFunc(service.Status.Traffic, func(t servingv1.TrafficTarget) bool {
+		return t.RevisionName == revision && ptr.Deref(t.Percent, 0) == 100
+	})
 }
 
 func newServiceStatus(service *servingv1.Service) *ServiceStatus {
