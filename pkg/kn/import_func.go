@@ -104,7 +104,7 @@ func (i *imported) funcSource(f *funcFile, fn *v1alpha1.LambdaFunction, folder s
 			i.lost("build.git", "functions of runtime %q are not built here: build them with func", f.Runtime)
 		}
 	case runs:
-		return failf("push the folder to a git repository, and say in build.git.url which", "build.git.url: it does not say where the code is, nor does deploy.image say which image was built of it")
+		return failf("push the folder to a git repository, and say in build.git.url which; or deploy it without: kn lambda deploy DIR", "build.git.url: it does not say where the code is, nor does deploy.image say which image was built of it")
 	default:
 		return failf("build it with func, and import it again", "runtime: %q is none of go, node, python, which are built here, and deploy.image does not say which image was built of it", f.Runtime)
 	}
