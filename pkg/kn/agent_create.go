@@ -19,17 +19,16 @@ package kn
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"knative.dev/pkg/apis"
 	"sigs.k8s.io/yaml"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -40,27 +39,31 @@ const agentCreateExample = `
   # An agent with a model of an Ollama in the cluster
   kn lambda agent create chat --image ghcr.io/acme/chat:v1 --provider ollama --endpoint http://ollama.ollama.svc.cluster.local:11434 --model llama3.2:3b
 
-  # One with a model of OpenAI, whose key is in a Secret; wait until it is ready
-  kn lambda agent create chat --image ghcr.io/acme/chat:v1 --provider openai --model gpt-4o --api-key-secret openai:key --wait
+  # One with a model of OpenAI, whose key is in a Secret
+  kn lambda agent create chat --image ghcr.io/acme/chat:v1 --provider openai --model gpt-4o --api-key-secret openai:key
 
-  # The agent of a file
-  kn lambda agent create -f agent.yaml`
+  # The agent of a file; do not wait until it is ready
+  kn lambda agent create -f agent.yaml --no-wait
+
+  # See what would be sent
+  kn lambda agent create chat --image ghcr.io/acme/chat:v1 --dry-run=client -o yaml`
 
 // agentCreation is what agent create does.
 type agentCreation struct {
+	delivery
+
 	filename, image, provider, model, endpoint, apiKey, systemPrompt string
 	env                                                              []string
 	min, max                                                         int32
-	wait                                                             bool
-	timeout                                                          time.Duration
 }
 
 func newAgentCreateCommand(s *session) *cobra.Command {
 	var a agentCreation
 	cmd := &cobra.Command{
-		Use: "create [NAME]", Short: "Make an agent", Example: agentCreateExample[1:], Args: cobra.MaximumNArgs(1),
+		Use: "create [NAME]", Short: "Make an agent, and wait until it is ready", Example: agentCreateExample[1:], Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, s, args) },
 	}
+	a.addDelivery(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&a.filename, "filename", "f", "", "File with the LambdaAgent, or - for standard input; other flags win over it.")
 	flags.StringVar(&a.image, "image", "", "Image of the agent.")
@@ -72,60 +75,58 @@ func newAgentCreateCommand(s *session) *cobra.Command {
 	flags.StringArrayVarP(&a.env, "env", "e", nil, "Environment variable, NAME=VALUE. May be given several times.")
 	flags.Int32Var(&a.min, "min", 0, "Number of instances that are always there.")
 	flags.Int32Var(&a.max, "max", 0, "Largest number of instances; 0 is no limit.")
-	flags.BoolVar(&a.wait, "wait", false, "Wait until the agent is ready.")
-	flags.DurationVar(&a.timeout, "wait-timeout", 10*time.Minute, "The longest time to wait.")
 	complete(cmd, "filename", files)
 	complete(cmd, "provider", oneOf("ollama", "openai", "anthropic", "none"))
 	return cmd
 }
 
 func (a *agentCreation) run(cmd *cobra.Command, s *session, args []string) error {
+	_, namespace, err := s.target(a.dryRun)
+	if err != nil {
+		return err
+	}
 	la, err := a.read(cmd, args)
 	if err != nil {
 		return err
 	}
-	c, namespace, err := s.open()
-	if err != nil {
+	if err := s.place(la, "agent", a.filename, namespace); err != nil {
 		return err
 	}
-	if la.Namespace != "" && *s.flags.Namespace != "" && la.Namespace != namespace {
-		return usagef("the agent in %s is of namespace %q, and --namespace says %q", a.filename, la.Namespace, namespace)
-	}
-	la.Namespace = cmp.Or(la.Namespace, namespace)
-	made, err := c.agents(la.Namespace).Create(cmd.Context(), la, metav1.CreateOptions{FieldManager: fieldManager, FieldValidation: metav1.FieldValidationStrict})
-	if err != nil {
-		return agentError(err, "create", la.Namespace, la.Name)
-	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "Created agent '%s' in namespace '%s'.\n", made.Name, made.Namespace)
-	if !a.wait {
-		return nil
-	}
-	if made, err = a.await(cmd.Context(), c, made); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(cmd.OutOrStdout(), urlOf(made.Status.URL))
-	return err
+	return deliver(cmd, s, &a.delivery, la, &sending[*v1alpha1.LambdaAgent]{
+		what: "agent", done: "Created",
+		send: func(ctx context.Context, c *clients, la *v1alpha1.LambdaAgent, dryRun []string) (*v1alpha1.LambdaAgent, error) {
+			made, err := c.agents(la.Namespace).Create(ctx, la, metav1.CreateOptions{
+				FieldManager: fieldManager, DryRun: dryRun, FieldValidation: metav1.FieldValidationStrict,
+			})
+			return made, agentError(err, "create", la.Namespace, la.Name)
+		},
+		await: func(c *clients, made *v1alpha1.LambdaAgent) (*v1alpha1.LambdaAgent, error) {
+			return a.await(cmd, s, c, made)
+		},
+		url: func(la *v1alpha1.LambdaAgent) *apis.URL { return la.Status.URL },
+	})
 }
 
-// await waits until an agent is ready.
-func (a *agentCreation) await(ctx context.Context, c *clients, la *v1alpha1.LambdaAgent) (*v1alpha1.LambdaAgent, error) {
-	waiting, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
-	last := la
-	err := watchObject(waiting, c, c.agents(la.Namespace), &v1alpha1.LambdaAgent{}, la.Name, func(found *v1alpha1.LambdaAgent) (bool, error) {
-		if found == nil {
-			return false, failf("", "agent %q has been deleted meanwhile", la.Name)
-		}
-		last = found
-		return found.IsReady(), nil
+// agentStages are the conditions of agents, in their order.
+var agentStages = []stage{
+	{v1alpha1.ConditionPermissionsReady, "Permissions hold"},
+	{v1alpha1.ConditionServiceReady, "Calls reach it"},
+	{v1alpha1.ConditionEventingReady, "Events reach it"},
+	{v1alpha1.ConditionAIReady, "Its model answers"},
+}
+
+// await waits until an agent is ready, where that is wanted.
+func (a *agentCreation) await(cmd *cobra.Command, s *session, c *clients, made *v1alpha1.LambdaAgent) (*v1alpha1.LambdaAgent, error) {
+	p := s.newProgress(cmd.ErrOrStderr())
+	return await(cmd, &a.waiting, p, made, &followed[*v1alpha1.LambdaAgent]{
+		what: "agent", name: made.Name, how: "kn lambda agent describe " + made.Name, why: "kn lambda why " + made.Name + " --agent",
+		watch: func(ctx context.Context, changed func(*v1alpha1.LambdaAgent) (bool, error)) error {
+			return watchObject(ctx, c, c.agents(made.Namespace), &v1alpha1.LambdaAgent{}, made.Name, changed)
+		},
+		seen:   func(state *v1alpha1.LambdaAgent) bool { return sees(state, made) },
+		show:   func(_ context.Context, state *v1alpha1.LambdaAgent) { p.show(state, agentStages) },
+		failed: func(*v1alpha1.LambdaAgent) {}, done: func() {},
 	})
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return nil, &commandError{
-			error: fmt.Errorf("agent %q is not ready after %s: %s", la.Name, a.timeout, reasonOf(last)),
-			next:  "kn lambda agent describe " + la.Name, code: ExitNotReady,
-		}
-	}
-	return last, err
 }
 
 // read makes the agent that the file and the flags say.

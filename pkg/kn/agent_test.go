@@ -138,28 +138,89 @@ func TestAgentCreate(t *testing.T) {
 		code int
 		err  string
 	}{
-		"flags":         {[]string{"a", "--image", "acme/a:1", "--provider", "openai", "--model", "m", "--endpoint", "http://e", "--api-key-secret", "s:k", "--system-prompt", "p", "-e", "A=b", "--min", "1", "--max", "2"}, "", ExitOK, "Created agent 'a' in namespace 'default'."},
-		"a file":        {[]string{"-f", "-"}, manifest, ExitOK, "Created agent 'filed'"},
-		"another name":  {[]string{"b", "-f", "-"}, manifest, ExitUsage, `the agent in - is "filed", not "b"`},
-		"another kind":  {[]string{"-f", "-"}, "kind: Pod", ExitFailure, `it has no LambdaAgent, but kind "Pod"`},
-		"with a status": {[]string{"-f", "-"}, manifest + "status: {}\n", ExitOK, "Created agent"},
-		"unknown field": {[]string{"-f", "-"}, "kind: LambdaAgent\nspec: {imag: 1}", ExitFailure, "spec.imag: there is no such field"},
-		"no file":       {[]string{"-f", "none"}, "", ExitFailure, "failed to read manifest"},
-		"no name":       {nil, "", ExitUsage, "name the agent"},
-		"no image":      {[]string{"a"}, "", ExitUsage, "say which image is the agent"},
-		"env":           {[]string{"a", "-e", "A"}, "", ExitUsage, `--env "A": write NAME=VALUE`},
-		"key":           {[]string{"a", "--api-key-secret", "s"}, "", ExitUsage, `--api-key-secret "s": write SECRET:KEY`},
-		"there already": {[]string{"chat", "--image", "a"}, "", ExitFailure, `failed to create agent "chat"`},
-		"not in time":   {[]string{"a", "--image", "a", "--wait", "--wait-timeout", "0s"}, "", ExitNotReady, `agent "a" is not ready after 0s`},
+		"flags":                {[]string{"a", "--image", "acme/a:1", "--provider", "openai", "--model", "m", "--endpoint", "http://e", "--api-key-secret", "s:k", "--system-prompt", "p", "-e", "A=b", "--min", "1", "--max", "2"}, "", ExitOK, "Created agent 'a' in namespace 'default'."},
+		"a file":               {[]string{"-f", "-"}, manifest, ExitOK, "Created agent 'filed'"},
+		"another name":         {[]string{"b", "-f", "-"}, manifest, ExitUsage, `the agent in - is "filed", not "b"`},
+		"another kind":         {[]string{"-f", "-"}, "kind: Pod", ExitFailure, `it has no LambdaAgent, but kind "Pod"`},
+		"with a status":        {[]string{"-f", "-"}, manifest + "status: {}\n", ExitOK, "Created agent"},
+		"unknown field":        {[]string{"-f", "-"}, "kind: LambdaAgent\nspec: {imag: 1}", ExitFailure, "spec.imag: there is no such field"},
+		"no file":              {[]string{"-f", "none"}, "", ExitFailure, "failed to read manifest"},
+		"no name":              {nil, "", ExitUsage, "name the agent"},
+		"no image":             {[]string{"a"}, "", ExitUsage, "say which image is the agent"},
+		"env":                  {[]string{"a", "-e", "A"}, "", ExitUsage, `--env "A": write NAME=VALUE`},
+		"key":                  {[]string{"a", "--api-key-secret", "s"}, "", ExitUsage, `--api-key-secret "s": write SECRET:KEY`},
+		"there already":        {[]string{"chat", "--image", "a"}, "", ExitFailure, `failed to create agent "chat"`},
+		"there already, tried": {[]string{"chat", "--image", "a", "--dry-run=server"}, "", ExitFailure, `failed to create agent "chat"`},
+		"dry run":              {[]string{"a", "--image", "a", "--dry-run=maybe"}, "", ExitUsage, `--dry-run "maybe"`},
+		"another namespace":    {[]string{"-f", "-", "-n", "shop"}, "kind: LambdaAgent\nmetadata: {name: a, namespace: default}\nspec: {image: {repository: a}}\n", ExitUsage, `the agent in - is of namespace "default", and --namespace says "shop"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := someAgents()
 			c.in = tc.in
-			if got := c.run(t.Context(), append([]string{"agent", "create"}, tc.args...)...); got.code != tc.code || !strings.Contains(got.err, tc.err) {
+			if got := c.run(t.Context(), append([]string{"agent", "create", "--no-wait"}, tc.args...)...); got.code != tc.code || !strings.Contains(got.err, tc.err) {
 				t.Fatalf("run() = %+v, want code %d and %q", got, tc.code, tc.err)
 			}
 			if name == "flags" {
 				golden(t, "agent-create.yaml", c.run(t.Context(), "agent", "describe", "a", "-o", "yaml").out)
+			}
+		})
+	}
+}
+
+func TestAgentDryRun(t *testing.T) {
+	for _, dryRun := range []string{"client", "server"} {
+		got := newCluster().run(t.Context(), "agent", "create", "a", "--image", "acme/a:1", "--dry-run="+dryRun)
+		if got.code != ExitOK || !strings.Contains(got.out, "kind: LambdaAgent\n") || !strings.Contains(got.out, "repository: acme/a\n") {
+			t.Errorf("--dry-run=%s: run() = %+v, want the agent", dryRun, got)
+		}
+		if got := newCluster().run(t.Context(), "agent", "create", "a", "--image", "acme/a:1", "--dry-run="+dryRun, "-o", "name"); got.out != "lambdaagent.lambda.knative.io/a\n" {
+			t.Errorf("--dry-run=%s: run() = %+v, want the name", dryRun, got)
+		}
+	}
+}
+
+func TestAgentCreateWaits(t *testing.T) {
+	state := func(conditions ...apis.Condition) *v1alpha1.LambdaAgent {
+		la := newAgent("a")
+		la.Status.ObservedGeneration, la.Status.Conditions, la.Status.URL = 1, conditions, apis.HTTP("a.example.com")
+		return la
+	}
+	serves, off := apis.Condition{Type: "ServiceReady", Status: "True"}, apis.Condition{Type: "EventingReady", Status: "True", Reason: "EventingDisabled"}
+	deploying := apis.Condition{Type: "ServiceReady", Status: "Unknown", Reason: "Deploying", Message: "It starts."}
+	pending := apis.Condition{Type: "Ready", Status: "Unknown", Reason: "Deploying", Message: "It starts."}
+	failed := apis.Condition{Type: "Ready", Status: "False", Reason: "ImageNotFound", Message: "There is none."}
+	for name, tc := range map[string]struct {
+		states []*v1alpha1.LambdaAgent
+		args   []string
+		code   int
+		out    string
+		err    string
+	}{
+		"until it is ready": {
+			[]*v1alpha1.LambdaAgent{newAgent("a"), state(deploying, pending), state(deploying, pending), state(serves, off, apis.Condition{Type: "Ready", Status: "True"})},
+			nil, ExitOK, "http://a.example.com\n",
+			"Created agent 'a' in namespace 'default'.\n    0.0s  Deploying: It starts.\n    0.0s  Calls reach it\n    0.0s  Ready\n",
+		},
+		"until it is ready, printed": {
+			[]*v1alpha1.LambdaAgent{state(apis.Condition{Type: "Ready", Status: "True"})}, []string{"-o", "name"}, ExitOK,
+			"lambdaagent.lambda.knative.io/a\n", "Created agent 'a' in namespace 'default'.\n    0.0s  Ready\n",
+		},
+		"until it fails": {
+			[]*v1alpha1.LambdaAgent{state(failed)}, []string{"--wait-window", "0s"}, ExitNotReady, "",
+			"Created agent 'a' in namespace 'default'.\nError: agent \"a\" is not ready: ImageNotFound: There is none.\nTry:   kn lambda why a --agent\n",
+		},
+		"not for ever": {
+			nil, []string{"--wait-timeout", "1ms"}, ExitNotReady, "",
+			"Created agent 'a' in namespace 'default'.\nError: agent \"a\" is not ready after 1ms: the operator has not seen it\nTry:   kn lambda why a --agent\n",
+		},
+		"not at all": {nil, []string{"--no-wait"}, ExitOK, "", "Created agent 'a' in namespace 'default'.\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster()
+			becomes(c, "lambdaagents", tc.states)
+			got := c.run(t.Context(), append([]string{"agent", "create", "a", "--image", "acme/a:1"}, tc.args...)...)
+			if want := (result{tc.code, tc.out, tc.err}); got != want {
+				t.Errorf("run() = %+v, want %+v", got, want)
 			}
 		})
 	}

@@ -28,6 +28,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
+	duckv1 "knative.dev/pkg/apis/duck/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
@@ -37,6 +38,12 @@ type object interface {
 	comparable
 	metav1.Object
 	runtime.Object
+}
+
+// conditioned is an object with conditions.
+type conditioned interface {
+	object
+	duckv1.KRShaped
 }
 
 // objects are the functions or the agents of a namespace.

@@ -18,7 +18,6 @@ package kn
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -26,6 +25,7 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
+	"knative.dev/pkg/apis"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/local"
@@ -62,20 +62,12 @@ const updateExample = `
   # Another variable, one variable less, more instances; do not wait
   kn lambda update hello --env STAGE=prod --env DEBUG- --max 100 --no-wait`
 
-// The values of --dry-run, as kubectl has them.
-const (
-	dryRunNone   = "none"
-	dryRunClient = "client"
-	dryRunServer = "server"
-)
-
 // deployment is what create, apply and update do.
 type deployment struct {
+	delivery
+
 	spec     specFlags
-	waiting  waitFlags
 	filename string
-	dryRun   string
-	output   *output
 }
 
 func newCreateCommand(s *session) *cobra.Command {
@@ -109,7 +101,7 @@ func newWholeCommand(s *session, verb, done string, cmd *cobra.Command, send wri
 		if err != nil {
 			return err
 		}
-		if err := d.place(s, fn, namespace); err != nil {
+		if err := s.place(fn, "function", d.filename, namespace); err != nil {
 			return err
 		}
 		return d.run(cmd, s, verb, done, fn, send)
@@ -151,36 +143,7 @@ func newUpdateCommand(s *session) *cobra.Command {
 
 func (d *deployment) add(cmd *cobra.Command) {
 	d.spec.add(cmd)
-	d.addRest(cmd)
-}
-
-// addRest adds all flags but those of the function itself.
-func (d *deployment) addRest(cmd *cobra.Command) {
-	d.waiting.add(cmd)
-	cmd.Flags().StringVar(&d.dryRun, "dry-run", dryRunNone, "none; client, to print what would be sent; or server, to have it checked and print what it would become.")
-	complete(cmd, "dry-run", oneOf(dryRunNone, dryRunClient, dryRunServer))
-	d.output = newOutput(cmd, formatURL)
-}
-
-// target is open, but for --dry-run=client, which needs no cluster.
-func (s *session) target(dryRun string) (*clients, string, error) {
-	switch dryRun {
-	case dryRunNone, dryRunServer:
-		return s.open()
-	case dryRunClient:
-		namespace, err := s.namespace()
-		return nil, namespace, err
-	}
-	return nil, "", usagef("--dry-run %q: it is none of none, client, server", dryRun)
-}
-
-// place puts a function into the namespace that is meant.
-func (d *deployment) place(s *session, fn *v1alpha1.LambdaFunction, namespace string) error {
-	if fn.Namespace != "" && *s.flags.Namespace != "" && fn.Namespace != namespace {
-		return usagef("the function in %s is of namespace %q, and --namespace says %q", d.filename, fn.Namespace, namespace)
-	}
-	fn.Namespace = cmp.Or(fn.Namespace, namespace)
-	return nil
+	d.addDelivery(cmd)
 }
 
 // manifest returns the function that the file says, and an empty one where there is no file.
@@ -227,45 +190,17 @@ func (d *deployment) read(cmd *cobra.Command, args []string) (*v1alpha1.LambdaFu
 
 // run sends a function, and waits until it is ready.
 func (d *deployment) run(cmd *cobra.Command, s *session, verb, done string, fn *v1alpha1.LambdaFunction, send write) error {
-	printer, err := d.output.printer()
-	if err != nil {
-		return err
-	}
-	c, _, err := s.target(d.dryRun)
-	if err != nil {
-		return err
-	}
-	if d.dryRun == dryRunClient {
-		if printer == nil {
-			return printYAML(fn, cmd.OutOrStdout())
-		}
-		return printer.PrintObj(fn, cmd.OutOrStdout())
-	}
-	var dryRun []string
-	if d.dryRun == dryRunServer {
-		dryRun = []string{metav1.DryRunAll}
-	}
-	sent, err := send(cmd.Context(), c, fn, dryRun)
-	if err != nil {
-		return functionError(err, verb, fn.Namespace, fn.Name)
-	}
-	if d.dryRun == dryRunServer {
-		if printer == nil {
-			return printYAML(sent, cmd.OutOrStdout())
-		}
-		return printer.PrintObj(sent, cmd.OutOrStdout())
-	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s function '%s' in namespace '%s'.\n", done, sent.Name, sent.Namespace)
-	if sent, err = d.waiting.await(cmd, s, c, sent); err != nil {
-		return err
-	}
-	if printer != nil {
-		return printer.PrintObj(sent, cmd.OutOrStdout())
-	}
-	if sent.Status.URL != nil {
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), sent.Status.URL)
-	}
-	return err
+	return deliver(cmd, s, &d.delivery, fn, &sending[*v1alpha1.LambdaFunction]{
+		what: "function", done: done,
+		send: func(ctx context.Context, c *clients, fn *v1alpha1.LambdaFunction, dryRun []string) (*v1alpha1.LambdaFunction, error) {
+			sent, err := send(ctx, c, fn, dryRun)
+			return sent, functionError(err, verb, fn.Namespace, fn.Name)
+		},
+		await: func(c *clients, sent *v1alpha1.LambdaFunction) (*v1alpha1.LambdaFunction, error) {
+			return d.waiting.await(cmd, s, c, sent)
+		},
+		url: func(fn *v1alpha1.LambdaFunction) *apis.URL { return fn.Status.URL },
+	})
 }
 
 // change makes the changes of the flags to the function as it is, again where somebody else was faster.

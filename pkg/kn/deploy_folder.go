@@ -70,7 +70,7 @@ func newDeployCommand(s *session) *cobra.Command {
 		ValidArgsFunction: folders,
 	}
 	d.spec.addRest(cmd, "what the files look like")
-	d.addRest(cmd)
+	d.addDelivery(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&d.name, "name", "", "Name of the function. By default that of the manifest, else that of the folder.")
 	flags.StringVarP(&d.filename, "filename", "f", "", "File with the LambdaFunction; other flags win over it. By default function.yaml in the folder, where there is one.")
@@ -88,7 +88,7 @@ func newDeployCommand(s *session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := d.place(s, fn, namespace); err != nil {
+		if err := s.place(fn, "function", d.filename, namespace); err != nil {
 			return err
 		}
 		if err := d.setSource(cmd, c, fn); err != nil {

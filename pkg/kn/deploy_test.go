@@ -39,8 +39,11 @@ import (
 )
 
 // becomes has whoever watches functions see these states, one after the other.
-func (c *cluster) becomes(states ...*v1alpha1.LambdaFunction) {
-	c.lambda.PrependWatchReactor("lambdafunctions", func(clienttesting.Action) (bool, watch.Interface, error) {
+func (c *cluster) becomes(states ...*v1alpha1.LambdaFunction) { becomes(c, "lambdafunctions", states) }
+
+// becomes has a watch see states of a resource, one after the other.
+func becomes[T runtime.Object](c *cluster, resource string, states []T) {
+	c.lambda.PrependWatchReactor(resource, func(clienttesting.Action) (bool, watch.Interface, error) {
 		w := watch.NewFakeWithChanSize(len(states), false)
 		for _, state := range states {
 			w.Modify(state)
@@ -238,8 +241,8 @@ func TestSeenBy(t *testing.T) {
 		"the build of that": {newFunction("hello", func(fn *v1alpha1.LambdaFunction) { fn.Generation = 2 }, isReady, rebuilt), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := seenBy(tc.state, sent); got != tc.want {
-				t.Errorf("seenBy() = %t, want %t", got, tc.want)
+			if got := seesBuild(tc.state, sent); got != tc.want {
+				t.Errorf("seesBuild() = %t, want %t", got, tc.want)
 			}
 		})
 	}

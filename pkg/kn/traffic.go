@@ -144,7 +144,7 @@ func (c *clients) awaitRollback(ctx context.Context, fn *v1alpha1.LambdaFunction
 		return condition.IsTrue() && condition.GetReason() == v1alpha1.ReasonRolledBack && strings.Contains(condition.GetMessage(), strconv.Quote(revision)), nil
 	})
 	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
-		return notReady(fn.Name, "is not rolled back after %s", rollbackTimeout)
+		return notReady("kn lambda why "+fn.Name, "function %q is not rolled back after %s", fn.Name, rollbackTimeout)
 	}
 	return err
 }

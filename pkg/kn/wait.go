@@ -29,6 +29,7 @@ import (
 	"github.com/fatih/color"
 	"github.com/spf13/cobra"
 	"knative.dev/pkg/apis"
+	duckv1 "knative.dev/pkg/apis/duck/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -42,50 +43,121 @@ type waitFlags struct {
 
 func (f *waitFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.BoolVar(&f.wait, "wait", true, "Wait until the function is ready, and show how it gets so.")
+	flags.BoolVar(&f.wait, "wait", true, "Wait until it is ready, and show how it gets so.")
 	flags.BoolVar(&f.noWait, "no-wait", false, "Do not wait.")
 	flags.DurationVar(&f.timeout, "wait-timeout", 30*time.Minute, "The longest time to wait.")
 	flags.DurationVar(&f.window, "wait-window", 2*time.Second, "How long a failure has to last to be one: some pass.")
 	cmd.MarkFlagsMutuallyExclusive("wait", "no-wait")
 }
 
+// followed is a function or an agent that gets ready.
+type followed[T conditioned] struct {
+	// what people call it, and the commands that tell how it is, and why it is not ready.
+	what, name, how, why string
+	watch                func(ctx context.Context, changed func(T) (bool, error)) error
+	// seen is true for a state that is of what was sent, or of a later one.
+	seen func(T) bool
+	// show tells of a state, failed more of one that does not get ready, and done waits for what still tells.
+	show   func(context.Context, T)
+	failed func(T)
+	done   func()
+}
+
 // await waits until the function is ready, where that is wanted, and returns it as it then is.
 func (f *waitFlags) await(cmd *cobra.Command, s *session, c *clients, fn *v1alpha1.LambdaFunction) (*v1alpha1.LambdaFunction, error) {
-	if f.noWait || !f.wait {
-		return fn, nil
-	}
 	p := s.newProgress(cmd.ErrOrStderr())
+	var logs sync.WaitGroup
+	logged := ""
+	return await(cmd, f, p, fn, &followed[*v1alpha1.LambdaFunction]{
+		what: "function", name: fn.Name, how: "kn lambda describe " + fn.Name, why: "kn lambda why " + fn.Name,
+		watch: func(ctx context.Context, changed func(*v1alpha1.LambdaFunction) (bool, error)) error {
+			return c.watchFunction(ctx, fn.Namespace, fn.Name, changed)
+		},
+		seen: func(state *v1alpha1.LambdaFunction) bool { return seesBuild(state, fn) },
+		show: func(ctx context.Context, state *v1alpha1.LambdaFunction) {
+			p.show(state, stages)
+			if build := state.Status.BuildStatus; building(state) && build.JobName != logged {
+				logged = build.JobName
+				logs.Go(func() { c.followBuild(ctx, state.Namespace, build.JobName, p.log) })
+			}
+		},
+		failed: p.tail, done: logs.Wait,
+	})
+}
+
+// await waits until a function or an agent is ready, where that is wanted, and returns it as it then is.
+func await[T conditioned](cmd *cobra.Command, f *waitFlags, p *progress, sent T, of *followed[T]) (T, error) {
+	if f.noWait || !f.wait {
+		return sent, nil
+	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 	defer cancel()
-	last, err := f.follow(ctx, c, fn, p)
+	var none T
+	last, err := of.follow(ctx, f.window, p)
 	if err != nil && cmd.Context().Err() == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		why := "the operator has not seen it"
-		if last != nil {
+		if last != none {
 			if condition := ready(last); condition != nil {
 				why = condition.GetReason() + ": " + condition.GetMessage()
 			}
 		}
-		err = notReady(fn.Name, "is not ready after %s: %s", f.timeout, why)
+		err = notReady(of.why, "%s %q is not ready after %s: %s", of.what, of.name, f.timeout, why)
 	}
 	if cmd.Context().Err() != nil {
-		fmt.Fprintf(p.out, "Function '%s' goes on without you: kn lambda describe %s\n", fn.Name, fn.Name)
+		fmt.Fprintf(p.out, "The %s '%s' goes on without you: %s\n", of.what, of.name, of.how)
 	}
 	return last, err
 }
 
-func notReady(name, format string, args ...any) error {
-	return &commandError{error: fmt.Errorf("function %q "+format, append([]any{name}, args...)...), next: "kn lambda why " + name, code: ExitNotReady}
+// notReady is that something is not ready; why tells more.
+func notReady(why, format string, args ...any) error {
+	return &commandError{error: fmt.Errorf(format, args...), next: why, code: ExitNotReady}
 }
 
-// follow shows how a function gets ready until it is, or fails for longer than the window.
-func (f *waitFlags) follow(ctx context.Context, c *clients, fn *v1alpha1.LambdaFunction, p *progress) (last *v1alpha1.LambdaFunction, err error) {
+// follow shows how something gets ready until it is, or fails for longer than the window.
+func (of *followed[T]) follow(ctx context.Context, window time.Duration, p *progress) (last T, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	var logs sync.WaitGroup
-	defer logs.Wait()
+	defer of.done()
 	defer cancel()
-	states, ended := make(chan *v1alpha1.LambdaFunction), make(chan error, 1)
+	states, ended := of.states(ctx)
+	var none T
+	var failed <-chan time.Time
+	for {
+		select {
+		case err := <-ended:
+			return last, fmt.Errorf("failed to watch %s %q: %w", of.what, of.name, err)
+		case <-failed:
+			condition := ready(last)
+			of.failed(last)
+			return last, notReady(of.why, "%s %q is not ready: %s: %s", of.what, of.name, condition.GetReason(), condition.GetMessage())
+		case state := <-states:
+			if state == none {
+				return last, failf("", "%s %q has been deleted meanwhile", of.what, of.name)
+			}
+			last = state
+			if !of.seen(state) {
+				failed = nil
+				continue
+			}
+			of.show(ctx, state)
+			switch condition := ready(state); {
+			case condition.IsTrue():
+				p.say("Ready")
+				return state, nil
+			case !fails(condition):
+				failed = nil
+			case failed == nil:
+				failed = time.After(window)
+			}
+		}
+	}
+}
+
+// states are those that the watch sees until it ends, or ctx does.
+func (of *followed[T]) states(ctx context.Context) (<-chan T, <-chan error) {
+	states, ended := make(chan T), make(chan error, 1)
 	go func() {
-		ended <- c.watchFunction(ctx, fn.Namespace, fn.Name, func(state *v1alpha1.LambdaFunction) (bool, error) {
+		ended <- of.watch(ctx, func(state T) (bool, error) {
 			select {
 			case states <- state:
 				return false, nil
@@ -94,51 +166,19 @@ func (f *waitFlags) follow(ctx context.Context, c *clients, fn *v1alpha1.LambdaF
 			}
 		})
 	}()
-	var failed <-chan time.Time
-	followed := ""
-	for {
-		select {
-		case err := <-ended:
-			return last, fmt.Errorf("failed to watch function %q: %w", fn.Name, err)
-		case <-failed:
-			condition := ready(last)
-			p.tail(last)
-			return last, notReady(fn.Name, "is not ready: %s: %s", condition.GetReason(), condition.GetMessage())
-		case state := <-states:
-			if state == nil {
-				return last, failf("", "function %q has been deleted meanwhile", fn.Name)
-			}
-			last = state
-			if !seenBy(state, fn) {
-				failed = nil
-				continue
-			}
-			p.show(state)
-			if build := state.Status.BuildStatus; building(state) && build.JobName != followed {
-				followed = build.JobName
-				logs.Go(func() { c.followBuild(ctx, state.Namespace, build.JobName, p.log) })
-			}
-			switch condition := ready(state); {
-			case condition.IsTrue():
-				p.say("Ready")
-				return state, nil
-			case !fails(condition):
-				failed = nil
-			case failed == nil:
-				failed = time.After(f.window)
-			}
-		}
-	}
+	return states, ended
 }
 
-// seenBy is true when what a status says is about the function that was sent, or a later one.
-func seenBy(state, sent *v1alpha1.LambdaFunction) bool {
-	// A cache may still have the function of the same name that was there before.
-	if sent.UID != "" && state.UID != sent.UID || state.Generation < sent.Generation || ready(state) == nil {
-		return false
-	}
+// sees is true when what a status says is about the object that was sent, or a later one.
+func sees[T conditioned](state, sent T) bool {
+	// A cache may still have the one of the same name that was there before.
+	return (sent.GetUID() == "" || state.GetUID() == sent.GetUID()) && state.GetGeneration() >= sent.GetGeneration() && ready(state) != nil
+}
+
+// seesBuild is sees, and of the build that is asked for.
+func seesBuild(state, sent *v1alpha1.LambdaFunction) bool {
 	rebuild := state.Annotations[lambda.RebuildAnnotationKey]
-	return rebuild == "" || state.Status.BuildStatus == nil || state.Status.BuildStatus.Rebuild == rebuild
+	return sees(state, sent) && (rebuild == "" || state.Status.BuildStatus == nil || state.Status.BuildStatus.Rebuild == rebuild)
 }
 
 // building is true while there is a TaskRun whose turn has come.
@@ -187,11 +227,14 @@ func (p *progress) log(step, line string) {
 	fmt.Fprintln(p.out, p.faint(shorten("          | "+step+": "+readable(line), cmp.Or(terminalWidth(p.out), longestLine))))
 }
 
-// stages are the conditions in their order, and what it means that they are True.
-var stages = []struct {
+// stage is a condition, and what it means that it is True.
+type stage struct {
 	condition apis.ConditionType
 	done      string
-}{
+}
+
+// stages are those of functions, in their order.
+var stages = []stage{
 	{v1alpha1.ConditionSourceReady, "Source accepted"},
 	{v1alpha1.ConditionBuildReady, "Image built"},
 	{v1alpha1.ConditionDeployReady, "Revision started"},
@@ -200,17 +243,18 @@ var stages = []struct {
 }
 
 // show says what has changed: stages that are done, and what the first of the others is about.
-func (p *progress) show(fn *v1alpha1.LambdaFunction) {
+func (p *progress) show(of duckv1.KRShaped, stages []stage) {
 	if p.done == nil {
 		p.done = map[string]bool{}
 	}
 	for _, stage := range stages {
-		c := fn.Status.GetCondition(stage.condition)
+		c := of.GetStatus().GetCondition(stage.condition)
 		if c == nil || c.Severity == apis.ConditionSeverityInfo {
 			continue
 		}
 		if c.IsTrue() {
-			if !p.done[stage.done] {
+			// A reason tells of something else: that events are not wanted, or a model in the place of another.
+			if !p.done[stage.done] && (c.Reason == "" || c.Reason == v1alpha1.ReasonRolledBack) {
 				p.done[stage.done] = true
 				p.say("%s", stage.done)
 			}
