@@ -46,7 +46,8 @@ func newDeadLettersCommand(s *session) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newLettersListCommand(s), newLettersPeekCommand(s), newLettersRedriveCommand(s), newLettersPurgeCommand(s))
+	cmd.AddCommand(newLettersListCommand(s), newLettersPeekCommand(s), newLettersRedriveCommand(s), newLettersPurgeCommand(s),
+		newLettersRedrivesCommand(s), newLettersCancelCommand(s))
 	return cmd
 }
 

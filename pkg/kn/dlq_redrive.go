@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/printers"
 )
 
@@ -55,14 +56,16 @@ The exit code is 3 where not all letters were delivered.`
 
 // redrive is what is read of one.
 type redrive struct {
-	ID          string `json:"id"`
-	State       string `json:"state"`
-	Message     string `json:"message"`
-	Matched     int    `json:"matched"`
-	Delivered   int    `json:"delivered"`
-	Undelivered int    `json:"undelivered"`
-	Refused     int    `json:"refused"`
-	Gone        int    `json:"gone"`
+	ID          string      `json:"id"`
+	State       string      `json:"state"`
+	Message     string      `json:"message"`
+	User        string      `json:"user"`
+	CreatedAt   metav1.Time `json:"createdAt"`
+	Matched     int         `json:"matched"`
+	Delivered   int         `json:"delivered"`
+	Undelivered int         `json:"undelivered"`
+	Refused     int         `json:"refused"`
+	Gone        int         `json:"gone"`
 	Failures    []struct {
 		ID     string `json:"id"`
 		Status int    `json:"status"`
@@ -152,7 +155,7 @@ func (r *lettersRedrive) wait(cmd *cobra.Command, s *session, k *sink, state *re
 			k, err = r.reopen(ctx, s, k)
 		}
 		if err == nil {
-			err = k.call(ctx, http.MethodGet, "/redrives/"+state.ID, nil, next)
+			err = k.call(ctx, http.MethodGet, redrivesPath+state.ID, nil, next)
 		}
 		var told *commandError
 		switch {

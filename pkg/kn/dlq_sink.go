@@ -175,7 +175,7 @@ func (k *sink) do(ctx context.Context, method, path string, body any) (*http.Res
 		return nil, fmt.Errorf("failed to ask the sink of dead letters: %w", err)
 	case response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusMultipleChoices:
 		defer response.Body.Close()
-		return nil, k.refused(response)
+		return nil, k.refused(path, response)
 	}
 	return response, nil
 }
@@ -193,8 +193,8 @@ func (k *sink) call(ctx context.Context, method, path string, body, answer any) 
 	return nil
 }
 
-// refused is the error that an answer tells.
-func (k *sink) refused(response *http.Response) error {
+// refused is the error that the answer from a path tells.
+func (k *sink) refused(path string, response *http.Response) error {
 	var p problem
 	if err := json.NewDecoder(io.LimitReader(response.Body, longestProblem)).Decode(&p); err != nil || p.Detail == "" {
 		p = problem{Detail: "answered " + response.Status}
@@ -213,6 +213,9 @@ func (k *sink) refused(response *http.Response) error {
 		failure.next = fmt.Sprintf("ask for the right: list and get on lambdafunctions in namespace %q to see letters, update to send them again or remove them", k.namespace)
 	case http.StatusNotFound:
 		failure.next = "kn lambda dlq list"
+		if strings.HasPrefix(path, redrivesPath) {
+			failure.next = "kn lambda dlq redrives"
+		}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		failure.next = "do it again later"
 	}
