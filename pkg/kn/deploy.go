@@ -42,6 +42,9 @@ const createExample = `
   # Code in git, with a variable and one of a Secret
   kn lambda create orders --git https://github.com/acme/shop --path orders --language go --env STAGE=dev --secret-env TOKEN=shop:token
 
+  # Code in an object store of your own
+  kn lambda create orders --minio code/orders.tar.gz --endpoint http://minio.storage:9000 --object-secret minio --language go
+
   # An image that is there already
   kn lambda create hello --image ghcr.io/acme/hello:1
 
@@ -180,7 +183,7 @@ func (d *deployment) read(cmd *cobra.Command, args []string) (*v1alpha1.LambdaFu
 		return nil, err
 	}
 	if fn.Spec.Source.Type == "" {
-		return nil, usagef("say where the code is: --code, --code-file, --git, --image or --filename")
+		return nil, usagef("say where the code is: --code, --code-file, --git, --s3, --minio, --gcs, --image or --filename")
 	}
 	if fn.Spec.Source.Type != v1alpha1.SourceTypeImage && fn.Spec.Runtime.Language == "" {
 		return nil, usagef("say what the code is written in: --language python, nodejs or go")

@@ -128,6 +128,13 @@ func TestRefusals(t *testing.T) {
 		"another namespace":    {"apply -n default -f " + manifest, ExitUsage, `of namespace "shop"`},
 		"revision of no git":   {"create hello --image a --revision v1", ExitUsage, "--revision is for functions with --git"},
 		"dependencies of none": {"create hello --image a --dependencies b", ExitUsage, "--dependencies are for"},
+		"no key":               {"create hello --s3 code --language go", ExitUsage, `--s3 "code": write BUCKET/KEY`},
+		"no bucket":            {"create hello --gcs gs:///a --language go", ExitUsage, `--gcs "gs:///a": write BUCKET/KEY`},
+		"region of Google":     {"create hello --gcs a/b --region c --language go", ExitUsage, "--region is for functions with --s3 or --minio"},
+		"region of nothing":    {"create hello --git a --region c --language go", ExitUsage, "--region is for functions with --s3, --minio or --gcs"},
+		"secret of nothing":    {"update there --object-secret c", ExitUsage, "--object-secret is for functions with --s3"},
+		"endpoint of nothing":  {"update there --endpoint c", ExitUsage, "--endpoint is for functions with --s3"},
+		"two stores":           {"create hello --gcs a/b --s3 a/b", ExitUsage, "none of the others can be"},
 		"no file":              {"create hello --code-file none.py", ExitFailure, "failed to read the code"},
 		"no dependencies":      {"create hello --code a --dependencies none.txt", ExitFailure, "failed to read the dependencies"},
 		"no manifest":          {"apply -f none.yaml", ExitFailure, "failed to read manifest"},
@@ -355,5 +362,32 @@ func TestApply(t *testing.T) {
 				t.Errorf("what is sent is another (-want, +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestObjects(t *testing.T) {
+	for args, want := range map[string]v1alpha1.SourceSpec{
+		"--s3 s3://code/a/b.tar.gz --region eu-1": {Type: v1alpha1.SourceTypeS3, S3: &v1alpha1.S3Source{Bucket: "code", Key: "a/b.tar.gz", Region: "eu-1"}},
+		"--minio code/a/ --endpoint http://m:9000 --object-secret m": {Type: v1alpha1.SourceTypeMinIO, MinIO: &v1alpha1.MinIOSource{
+			Bucket: "code", Key: "a/", Endpoint: "http://m:9000", SecretRef: &corev1.LocalObjectReference{Name: "m"},
+		}},
+		"--gcs gs://code/main.py": {Type: v1alpha1.SourceTypeGCS, GCS: &v1alpha1.GCSSource{Bucket: "code", Key: "main.py"}},
+	} {
+		c := newCluster()
+		got := c.run(t.Context(), append([]string{"create", "hello", "--no-wait", "--language", "go"}, strings.Fields(args)...)...)
+		if got.code != ExitOK {
+			t.Fatalf("%s: run() = %+v", args, got)
+		}
+		if diff := cmp.Diff(want, c.get(t, "hello").Spec.Source); diff != "" {
+			t.Errorf("%s: source (-want, +got):\n%s", args, diff)
+		}
+		// What is not said stays.
+		if got := c.run(t.Context(), "update", "hello", "--no-wait", "--endpoint", "http://other"); got.code != ExitOK {
+			t.Fatalf("update: run() = %+v", got)
+		}
+		*objectOf(&want).endpoint = "http://other"
+		if diff := cmp.Diff(want, c.get(t, "hello").Spec.Source); diff != "" {
+			t.Errorf("%s, updated: source (-want, +got):\n%s", args, diff)
+		}
 	}
 }

@@ -36,6 +36,8 @@ import (
 
 // specFlags are what a function is made of at the command line. Flags that are not given leave the function as it is.
 type specFlags struct {
+	objects objectFlags
+
 	code, codeFile, dependencies   string
 	git, revision, path, gitSecret string
 	image                          string
@@ -65,7 +67,8 @@ func (f *specFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.path, "path", "", "Folder or file of the function in the git repository.")
 	flags.StringVar(&f.gitSecret, "git-secret", "", "Secret that the git repository is read with.")
 	flags.StringVar(&f.image, "image", "", "Image that is there already: nothing is built.")
-	cmd.MarkFlagsMutuallyExclusive("code", "code-file", "git", "image")
+	f.objects.add(cmd)
+	cmd.MarkFlagsMutuallyExclusive("code", "code-file", "git", "image", "s3", "minio", "gcs")
 	complete(cmd, "code-file", files)
 	complete(cmd, "dependencies", files)
 	f.addRest(cmd, "what the name of --code-file ends with")
@@ -137,9 +140,7 @@ func (f *specFlags) applySource(flags *pflag.FlagSet, spec *v1alpha1.LambdaFunct
 		source.Image = withReference(source.Image, f.image)
 	case flags.Changed("git"):
 		become(v1alpha1.SourceTypeGit)
-		if source.Git == nil {
-			source.Git = &v1alpha1.GitSource{}
-		}
+		source.Git = orNew(source.Git)
 		source.Git.URL = f.git
 	case flags.Changed("code"), flags.Changed("code-file"):
 		code, err := f.readCode(spec, in)
@@ -147,9 +148,7 @@ func (f *specFlags) applySource(flags *pflag.FlagSet, spec *v1alpha1.LambdaFunct
 			return err
 		}
 		become(v1alpha1.SourceTypeInline)
-		if source.Inline == nil {
-			source.Inline = &v1alpha1.InlineSource{}
-		}
+		source.Inline = orNew(source.Inline)
 		source.Inline.Code = code
 	}
 	if flags.Changed("dependencies") {
@@ -161,6 +160,9 @@ func (f *specFlags) applySource(flags *pflag.FlagSet, spec *v1alpha1.LambdaFunct
 			return fmt.Errorf("failed to read the dependencies: %w", err)
 		}
 		source.Inline.Dependencies = string(dependencies)
+	}
+	if err := f.objects.apply(flags, source, become); err != nil {
+		return err
 	}
 	return f.applyGit(flags, source.Git)
 }
