@@ -61,8 +61,8 @@ var (
 	ErrBusy = errors.New("more letters come than can be stored")
 	// ErrTooLarge : the event does not fit into a message.
 	ErrTooLarge = errors.New("the event is too large")
-	// ErrNotFound : there is no such letter.
-	ErrNotFound = errors.New("there is no such letter")
+	// ErrNotFound : there is no letter, or no redrive, of an ID.
+	ErrNotFound = errors.New("there is none of this ID")
 )
 
 // StoreOptions say where letters are kept.

@@ -119,6 +119,7 @@ func deliver[T conditioned](cmd *cobra.Command, s *session, d *delivery, of T, h
 // printDry prints what was not done, as YAML where no format is asked for.
 func printDry[T conditioned](cmd *cobra.Command, printer printers.ResourcePrinter, of T) error {
 	if printer == nil {
+		of.SetManagedFields(nil) // As kubectl leaves them out.
 		return printYAML(of, cmd.OutOrStdout())
 	}
 	return printer.PrintObj(of, cmd.OutOrStdout())

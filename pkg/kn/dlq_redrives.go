@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,8 +77,15 @@ func printRedrives(out io.Writer, found []json.RawMessage, format string, now ti
 		return printJSON(out, map[string]any{"redrives": append([]json.RawMessage{}, found...)}, format)
 	}
 	t := &table{columns: []column{
-		{name: "ID"}, {name: "State"}, {name: "Letters"}, {name: "Delivered"}, {name: "Kept"}, {name: "Age"}, {name: "User", cut: true},
-		{name: "Gone", wide: true}, {name: "Message", wide: true},
+		{name: "ID"},
+		{name: "State"},
+		{name: "Letters"},
+		{name: "Delivered"},
+		{name: "Kept"},
+		{name: "Age"},
+		{name: "User", cut: true},
+		{name: "Gone", wide: true},
+		{name: "Message", wide: true},
 	}}
 	for _, text := range found {
 		var r redrive
@@ -89,8 +97,8 @@ func printRedrives(out io.Writer, found []json.RawMessage, format string, now ti
 			continue
 		}
 		t.rows = append(t.rows, []string{
-			r.ID, r.State, fmt.Sprint(r.Matched), fmt.Sprint(r.Delivered), fmt.Sprint(r.Undelivered + r.Refused), age(now, r.CreatedAt), r.User,
-			fmt.Sprint(r.Gone), oneLine(r.Message),
+			r.ID, r.State, strconv.Itoa(r.Matched), strconv.Itoa(r.Delivered), strconv.Itoa(r.Undelivered + r.Refused), age(now, r.CreatedAt), r.User,
+			strconv.Itoa(r.Gone), oneLine(r.Message),
 		})
 	}
 	if format == "name" {
