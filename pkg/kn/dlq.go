@@ -47,7 +47,7 @@ func newDeadLettersCommand(s *session) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newLettersListCommand(s), newLettersPeekCommand(s), newLettersRedriveCommand(s), newLettersPurgeCommand(s),
-		newLettersRedrivesCommand(s), newLettersCancelCommand(s))
+		newRedrivesCommand(s), newRedriveCancelCommand(s))
 	return cmd
 }
 

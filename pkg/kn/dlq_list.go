@@ -70,9 +70,12 @@ type letter struct {
 type lettersList struct {
 	sink      sinkFlags
 	selection selection
-	output    string
+	output    lettersFormat
 	limit     int
 }
+
+// lettersFormat is the flag --output of verbs that list.
+type lettersFormat string
 
 // lettersFormats are those of --output; the first is the table.
 var lettersFormats = []string{"", formatWide, "json", "yaml", "name"}
@@ -97,16 +100,30 @@ func newLettersListCommand(s *session) *cobra.Command {
 	l.sink.add(cmd)
 	l.selection.add(cmd)
 	cmd.Flags().IntVar(&l.limit, "limit", 0, "The most letters to list; 0 is all.")
-	cmd.Flags().StringVarP(&l.output, "output", "o", "", "Output format. One of: "+strings.Join(lettersFormats[1:], ", ")+". A letter's name is its ID alone.")
-	complete(cmd, "output", oneOf(lettersFormats[1:]...))
+	l.output.add(cmd, "letter")
 	return cmd
 }
 
+func (f *lettersFormat) add(cmd *cobra.Command, kind string) {
+	cmd.Flags().StringVarP((*string)(f), "output", "o", "", "Output format. One of: "+strings.Join(lettersFormats[1:], ", ")+". A "+kind+"'s name is its ID alone.")
+	complete(cmd, "output", oneOf(lettersFormats[1:]...))
+}
+
+func (f lettersFormat) check() error {
+	if !slices.Contains(lettersFormats, string(f)) {
+		return usagef("--output %q: it is none of %s", string(f), strings.Join(lettersFormats[1:], ", "))
+	}
+	return nil
+}
+
+// text is true where people read it. Programs are given an empty list.
+func (f lettersFormat) text() bool { return f != "json" && f != "yaml" }
+
 func (l *lettersList) run(cmd *cobra.Command, s *session) error {
-	switch {
-	case !slices.Contains(lettersFormats, l.output):
-		return usagef("--output %q: it is none of %s", l.output, strings.Join(lettersFormats[1:], ", "))
-	case l.limit < 0:
+	if err := l.output.check(); err != nil {
+		return err
+	}
+	if l.limit < 0 {
 		return usagef("--limit %d: write 0 or more", l.limit)
 	}
 	if err := l.selection.check(s.now()); err != nil {
@@ -121,11 +138,11 @@ func (l *lettersList) run(cmd *cobra.Command, s *session) error {
 	if err != nil {
 		return fmt.Errorf("failed to list dead letters: %w", err)
 	}
-	if len(found) == 0 && l.output != "json" && l.output != "yaml" {
+	if len(found) == 0 && l.output.text() {
 		fmt.Fprintln(cmd.ErrOrStderr(), "No dead letters found.")
 		return nil
 	}
-	if err := printLetters(cmd.OutOrStdout(), found, l.output, s.now()); err != nil {
+	if err := printLetters(cmd.OutOrStdout(), found, string(l.output), s.now()); err != nil {
 		return err
 	}
 	if more {
@@ -156,27 +173,36 @@ func (k *sink) letters(ctx context.Context, of *selection, limit int) (found []j
 			return found, false, nil
 		case limit > 0 && len(found) >= limit:
 			return found, true, nil
+		case page.Continue == query.Get("continue"):
+			// Asked for ever, it would be the same page for ever.
+			return nil, false, fmt.Errorf("the sink of dead letters does not go on after letter %q", page.Continue)
 		}
 		query.Set("continue", page.Continue)
 	}
 }
 
-// printLetters writes letters in one of the formats. JSON and YAML have all that the sink tells.
+// printLetters writes letters in one of the formats.
 func printLetters(out io.Writer, found []json.RawMessage, format string, now time.Time) error {
+	return printTold(out, "letter", found, format, func(l *letter) string { return l.ID },
+		func(letters []letter) *table { return lettersTable(letters, now) })
+}
+
+// printTold writes what the sink has told of, in one of the formats. JSON and YAML have all of it, below the plural of kind.
+func printTold[T any](out io.Writer, kind string, found []json.RawMessage, format string, id func(*T) string, tableOf func([]T) *table) error {
 	if format == "json" || format == "yaml" {
-		return printJSON(out, map[string]any{"letters": append([]json.RawMessage{}, found...)}, format)
+		return printJSON(out, map[string]any{kind + "s": append([]json.RawMessage{}, found...)}, format)
 	}
-	letters := make([]letter, len(found))
+	read := make([]T, len(found))
 	for i, text := range found {
-		if err := json.Unmarshal(text, &letters[i]); err != nil {
-			return fmt.Errorf("failed to read a letter: %w", err)
+		if err := json.Unmarshal(text, &read[i]); err != nil {
+			return fmt.Errorf("failed to read a %s: %w", kind, err)
 		}
 	}
 	if format != "name" {
-		return lettersTable(letters, now).print(out, format == formatWide)
+		return tableOf(read).print(out, format == formatWide)
 	}
-	for i := range letters {
-		if _, err := fmt.Fprintln(out, letters[i].ID); err != nil {
+	for i := range read {
+		if _, err := fmt.Fprintln(out, shown(id(&read[i]))); err != nil {
 			return err
 		}
 	}

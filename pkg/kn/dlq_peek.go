@@ -133,10 +133,10 @@ func (p *lettersPeek) run(ctx context.Context, out io.Writer, k *sink, id string
 	return err
 }
 
-// print writes what is known of the failure. What others have sent must not command the terminal.
+// print writes what is known of the failure.
 func (l *letter) print(out io.Writer, now time.Time) error {
 	w := printers.GetNewTabWriter(out)
-	say := func(name, value string) { field(w, name, printers.EscapeTerminal(oneLine(value))) }
+	say := func(name, value string) { field(w, name, shown(value)) }
 	say("ID", l.ID)
 	say("Function", l.Function)
 	say("Reason", l.Reason)

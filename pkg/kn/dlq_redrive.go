@@ -26,7 +26,6 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/cli-runtime/pkg/printers"
 )
 
 const (
@@ -46,10 +45,11 @@ The exit code is 3 where not all letters were delivered.`
   kn lambda dlq redrive 1795649578114 1795649578115 --to http://orders-next.shop.svc.cluster.local`
 
 	// redriveQueued and redriveRunning are the states of a redrive that is not finished; redriveSucceeded is the one in which
-	// all letters were delivered.
+	// all letters were delivered, redriveCancelled the one in which somebody ended it.
 	redriveQueued    = "Queued"
 	redriveRunning   = "Running"
 	redriveSucceeded = "Succeeded"
+	redriveCancelled = "Cancelled"
 	// redriveMisses is how often in a row the sink may not be reached, as while its pod is replaced.
 	redriveMisses = 60
 )
@@ -125,11 +125,11 @@ func (r *lettersRedrive) run(cmd *cobra.Command, s *session, args []string) erro
 		return err
 	}
 	if r.noWait {
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "Redrive '%s' sends %s of namespace '%s' again.\n", state.ID, counted(state.Matched), k.namespace)
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "Redrive '%s' sends %s of namespace '%s' again.\n", shown(state.ID), counted(state.Matched), k.namespace)
 		return err
 	}
 	if k, state, err = r.wait(cmd, s, k, state); err != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Redrive '%s' goes on without you.\n", state.ID)
+		fmt.Fprintf(cmd.ErrOrStderr(), "Redrive '%s' goes on without you.\n", shown(state.ID))
 		return err
 	}
 	return state.verdict(cmd)
@@ -155,7 +155,7 @@ func (r *lettersRedrive) wait(cmd *cobra.Command, s *session, k *sink, state *re
 			k, err = r.reopen(ctx, s, k)
 		}
 		if err == nil {
-			err = k.call(ctx, http.MethodGet, redrivesPath+state.ID, nil, next)
+			err = k.call(ctx, http.MethodGet, "/redrives/"+state.ID, nil, next)
 		}
 		var told *commandError
 		switch {
@@ -184,7 +184,7 @@ func (r *lettersRedrive) reopen(ctx context.Context, s *session, k *sink) (*sink
 
 // progress is how far a redrive is, in one line.
 func (j *redrive) progress() string {
-	parts := []string{fmt.Sprintf("%s: %d of %d delivered", j.State, j.Delivered, j.Matched)}
+	parts := []string{fmt.Sprintf("%s: %d of %d delivered", shown(j.State), j.Delivered, j.Matched)}
 	for _, other := range []struct {
 		count int
 		what  string
@@ -207,11 +207,11 @@ func (j *redrive) verdict(cmd *cobra.Command) error {
 		if f.Status != 0 {
 			detail = fmt.Sprintf("%d: %s", f.Status, f.Detail)
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "Letter %s: %s\n", f.ID, printers.EscapeTerminal(oneLine(detail)))
+		fmt.Fprintf(cmd.ErrOrStderr(), "Letter %s: %s\n", shown(f.ID), shown(detail))
 	}
 	said := j.progress()
 	if j.Message != "" {
-		said += ": " + oneLine(j.Message)
+		said += ": " + shown(j.Message)
 	}
 	return &commandError{error: errors.New(said), next: "kn lambda dlq list", code: ExitNotReady}
 }

@@ -19,115 +19,130 @@ package kn
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"slices"
+	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 )
 
-// redrivesPath is where redrives are, by their IDs, below the namespace.
-const redrivesPath = "/redrives/"
+const redrivesExample = `
+  # The redrives of the namespace, and how far they are
+  kn lambda dlq redrives
 
-// redrivesFormats are those of --output; the first is the table.
-var redrivesFormats = []string{"", formatWide, "json", "yaml", "name"}
+  # All that is known of them, as which letters were not delivered
+  kn lambda dlq redrives -o yaml`
 
-func newLettersRedrivesCommand(s *session) *cobra.Command {
-	var from sinkFlags
-	var format string
+const redriveCancelLong = `End a redrive that goes on or waits. Letters that it has not delivered are kept.
+
+Who has not made it needs the right to update all functions of the namespace. One that has ended by itself is an error.`
+
+// redriveID is what the sink names redrives by.
+var redriveID = regexp.MustCompile("^[0-9a-z]+$")
+
+func newRedrivesCommand(s *session) *cobra.Command {
+	var flags sinkFlags
+	var output lettersFormat
 	cmd := &cobra.Command{
-		Use: "redrives", Short: "List how far letters are sent again, of the last week", Args: cobra.NoArgs,
-		Example: `  # What goes on, and what became of what was sent again
-  kn lambda dlq redrives`,
+		Use:     "redrives",
+		Short:   "List redrives of the last week, the oldest first",
+		Example: redrivesExample[1:],
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !slices.Contains(redrivesFormats, format) {
-				return usagef("--output %q: it is none of %s", format, strings.Join(redrivesFormats[1:], ", "))
+			if err := output.check(); err != nil {
+				return err
 			}
-			k, err := from.open(cmd.Context(), s)
+			k, err := flags.open(cmd.Context(), s)
 			if err != nil {
 				return err
 			}
 			defer k.stop()
-			var found struct {
-				Redrives []json.RawMessage `json:"redrives"`
-			}
-			if err := k.call(cmd.Context(), http.MethodGet, "/redrives", nil, &found); err != nil {
+			if err := k.listRedrives(cmd, output, s.now()); err != nil {
 				return fmt.Errorf("failed to list redrives: %w", err)
 			}
-			if len(found.Redrives) == 0 && format != "json" && format != "yaml" {
-				fmt.Fprintln(cmd.ErrOrStderr(), "No redrives found.")
-				return nil
-			}
-			return printRedrives(cmd.OutOrStdout(), found.Redrives, format, s.now())
+			return nil
 		},
 	}
-	from.add(cmd)
-	cmd.Flags().StringVarP(&format, "output", "o", "", "Output format. One of: "+strings.Join(redrivesFormats[1:], ", ")+". A redrive's name is its ID alone.")
-	complete(cmd, "output", oneOf(redrivesFormats[1:]...))
+	flags.add(cmd)
+	output.add(cmd, "redrive")
 	return cmd
 }
 
-// printRedrives writes redrives in one of redrivesFormats. JSON and YAML have all that the sink tells.
-func printRedrives(out io.Writer, found []json.RawMessage, format string, now time.Time) error {
-	if format == "json" || format == "yaml" {
-		return printJSON(out, map[string]any{"redrives": append([]json.RawMessage{}, found...)}, format)
+func (k *sink) listRedrives(cmd *cobra.Command, format lettersFormat, now time.Time) error {
+	var told struct {
+		Redrives []json.RawMessage `json:"redrives"`
 	}
+	if err := k.call(cmd.Context(), http.MethodGet, "/redrives", nil, &told); err != nil {
+		return err
+	}
+	if len(told.Redrives) == 0 && format.text() {
+		fmt.Fprintln(cmd.ErrOrStderr(), "No redrives found.")
+		return nil
+	}
+	return printTold(cmd.OutOrStdout(), "redrive", told.Redrives, string(format), func(j *redrive) string { return j.ID },
+		func(redrives []redrive) *table { return redrivesTable(redrives, now) })
+}
+
+func redrivesTable(redrives []redrive, now time.Time) *table {
 	t := &table{columns: []column{
 		{name: "ID"},
 		{name: "State"},
-		{name: "Letters"},
+		{name: "Matched"},
 		{name: "Delivered"},
-		{name: "Kept"},
-		{name: "Age"},
+		{name: "Failed"},
 		{name: "User", cut: true},
+		{name: "Age"},
 		{name: "Gone", wide: true},
 		{name: "Message", wide: true},
 	}}
-	for _, text := range found {
-		var r redrive
-		if err := json.Unmarshal(text, &r); err != nil {
-			return fmt.Errorf("failed to read a redrive: %w", err)
-		}
-		if format == "name" {
-			fmt.Fprintln(out, oneLine(r.ID))
-			continue
-		}
+	for i := range redrives {
+		j := &redrives[i]
 		t.rows = append(t.rows, []string{
-			r.ID, r.State, strconv.Itoa(r.Matched), strconv.Itoa(r.Delivered), strconv.Itoa(r.Undelivered + r.Refused), age(now, r.CreatedAt), r.User,
-			strconv.Itoa(r.Gone), oneLine(r.Message),
+			j.ID, j.State, strconv.Itoa(j.Matched), strconv.Itoa(j.Delivered), strconv.Itoa(j.Undelivered + j.Refused), j.User,
+			age(now, j.CreatedAt), strconv.Itoa(j.Gone), j.Message,
 		})
 	}
-	if format == "name" {
-		return nil
-	}
-	return t.print(out, format == formatWide)
+	return t
 }
 
-func newLettersCancelCommand(s *session) *cobra.Command {
-	var from sinkFlags
+func newRedriveCancelCommand(s *session) *cobra.Command {
+	var flags sinkFlags
 	cmd := &cobra.Command{
-		Use: "cancel ID", Short: "End a redrive; letters that are not delivered are kept", Args: cobra.ExactArgs(1),
-		Example: `  # What goes on, and its end
-  kn lambda dlq redrives
-  kn lambda dlq cancel 7f4a3b`,
+		Use:     "cancel ID",
+		Short:   "End a redrive that goes on or waits",
+		Long:    redriveCancelLong,
+		Example: "  kn lambda dlq cancel dki9s4n9ykhs",
+		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			k, err := from.open(cmd.Context(), s)
+			if !redriveID.MatchString(args[0]) {
+				return usagef("%q is no ID of a redrive: kn lambda dlq redrives tells those", args[0])
+			}
+			k, err := flags.open(cmd.Context(), s)
 			if err != nil {
 				return err
 			}
 			defer k.stop()
-			var r redrive
-			if err := k.call(cmd.Context(), http.MethodDelete, redrivesPath+url.PathEscape(args[0]), nil, &r); err != nil {
-				return fmt.Errorf("failed to end redrive %q: %w", args[0], err)
+			if err := k.cancelRedrive(cmd, args[0]); err != nil {
+				return fmt.Errorf("failed to cancel redrive %q: %w", args[0], err)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Redrive '%s' has ended. %s.\n", r.ID, r.progress())
-			return err
+			return nil
 		},
 	}
-	from.add(cmd)
+	flags.add(cmd)
 	return cmd
+}
+
+func (k *sink) cancelRedrive(cmd *cobra.Command, id string) error {
+	var ended redrive
+	if err := k.call(cmd.Context(), http.MethodDelete, "/redrives/"+id, nil, &ended); err != nil {
+		return err
+	}
+	if ended.State != redriveCancelled {
+		return failf("kn lambda dlq redrives", "it had ended before: %s", ended.progress())
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "Redrive '%s' is cancelled: %d of %d delivered.\n", id, ended.Delivered, ended.Matched)
+	return err
 }

@@ -17,88 +17,99 @@ limitations under the License.
 package kn
 
 import (
-	"context"
-	"encoding/json"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const twoRedrives = `{"redrives": [
-	{"id": "a1", "state": "Running", "user": "system:serviceaccount:default:clerk", "createdAt": "2026-03-01T11:50:00Z", "matched": 9, "delivered": 4, "undelivered": 1, "refused": 1},
-	{"id": "b2", "state": "Cancelled", "message": "by\nclerk", "user": "ada", "createdAt": "2026-02-28T12:00:00Z", "matched": 2, "gone": 2, "rate": 50}]}`
+	{"id": "dki1", "namespace": "default", "state": "Failed", "message": "letters that were not delivered, and are kept: 3", "user": "jane@example.com",
+		"createdAt": "2026-02-27T12:00:00Z", "rate": 50, "matched": 10, "delivered": 6, "undelivered": 1, "refused": 2, "gone": 1},
+	{"id": "dki2", "namespace": "default", "state": "Running", "user": "system:serviceaccount:default:me\u001b[31m",
+		"createdAt": "2026-03-01T11:59:30Z", "rate": 5, "matched": 4, "delivered": 2}]}`
 
 func TestRedrives(t *testing.T) {
-	for file, format := range map[string]string{
-		"dlq-redrives.txt": "", "dlq-redrives-wide.txt": formatWide, "dlq-redrives-name.txt": "name", "dlq-redrives.json": "json", "dlq-redrives.yaml": "yaml",
+	for file, args := range map[string][]string{
+		"dlq-redrives.txt":      {},
+		"dlq-redrives-wide.txt": {"-o", "wide"},
+		"dlq-redrives-name.txt": {"-o", "name"},
+		"dlq-redrives.json":     {"-o", "json"},
+		"dlq-redrives.yaml":     {"-o", "yaml"},
 	} {
 		t.Run(file, func(t *testing.T) {
 			k := &fakeSink{answers: map[string][]string{"GET /redrives": {twoRedrives}}}
-			got := clusterWithSink(t, k).run(t.Context(), "dlq", "redrives", "-o", format)
-			if got.code != ExitOK || got.err != "" {
-				t.Errorf("run() = %+v", got)
+			if got := clusterWithSink(t, k).run(t.Context(), append([]string{"dlq", "redrives"}, args...)...); got.code != ExitOK || got.err != "" {
+				t.Errorf("run() = %+v, want code 0", got)
+			} else {
+				golden(t, file, got.out)
 			}
-			golden(t, file, got.out)
 		})
 	}
 }
 
-func TestRedrivesAndCancel(t *testing.T) {
+func TestRedrivesOthers(t *testing.T) {
 	for name, tc := range map[string]struct {
-		args    string
-		answers map[string][]string
-		code    int
-		text    string
+		args   []string
+		status int
+		answer string
+		want   result
 	}{
-		"none":                  {"redrives", map[string][]string{"GET /redrives": {`{"redrives": []}`}}, ExitOK, "No redrives found.\n"},
-		"none, as JSON":         {"redrives -o json", map[string][]string{"GET /redrives": {`{}`}}, ExitOK, "{\n  \"redrives\": []\n}\n"},
-		"no such format":        {"redrives -o xml", nil, ExitUsage, `--output "xml"`},
-		"no JSON":               {"redrives", map[string][]string{"GET /redrives": {"<html>"}}, ExitFailure, "failed to list redrives: failed to read the answer"},
-		"no redrive":            {"redrives", map[string][]string{"GET /redrives": {`{"redrives": [7]}`}}, ExitFailure, "failed to read a redrive"},
-		"no sink":               {"redrives --operator-namespace none", nil, ExitFailure, "no pod of the sink"},
-		"ended":                 {"cancel a1", map[string][]string{"DELETE /redrives/a1": {`{"id": "a1", "state": "Cancelled", "matched": 3, "delivered": 1}`}}, ExitOK, "Redrive 'a1' has ended. Cancelled: 1 of 3 delivered.\n"},
-		"ended, by another way": {"cancel a/../1", map[string][]string{"DELETE /redrives/a%2F..%2F1": {`{"id": "a1"}`}}, ExitOK, "Redrive 'a1'"},
-		"not there":             {"cancel z", nil, ExitFailure, `failed to end redrive "z": the sink of dead letters: not found` + "\nTry:   kn lambda dlq redrives"},
-		"which":                 {"cancel", nil, ExitUsage, "accepts 1 arg"},
-		"cancelled nowhere":     {"cancel a --operator-namespace none", nil, ExitFailure, "no pod of the sink"},
+		"none":          {answer: `{"redrives": []}`, want: result{ExitOK, "", "No redrives found.\n"}},
+		"none, as JSON": {args: []string{"-o", "json"}, answer: `{"redrives": []}`, want: result{ExitOK, "{\n  \"redrives\": []\n}\n", ""}},
+		"format":        {args: []string{"-o", "xml"}, want: result{ExitUsage, "", `--output "xml": it is none of wide, json, yaml, name`}},
+		"an argument":   {args: []string{"orders"}, want: result{ExitUsage, "", `unknown command "orders"`}},
+		"no sink":       {args: []string{"--operator-namespace", "none"}, want: result{ExitFailure, "", "no pod of the sink of dead letters is ready"}},
+		"no right":      {status: 403, answer: `{"status": 403, "detail": "you may not do this"}`, want: result{ExitFailure, "", "failed to list redrives: the sink of dead letters: you may not do this\nTry:   ask for the right"}},
+		"no JSON":       {answer: "<html>", want: result{ExitFailure, "", "failed to list redrives: failed to read the answer"}},
+		"no redrive":    {answer: `{"redrives": [1]}`, want: result{ExitFailure, "", "failed to list redrives: failed to read a redrive"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := clusterWithSink(t, &fakeSink{answers: tc.answers}).run(t.Context(), append([]string{"dlq"}, strings.Fields(tc.args)...)...)
-			if got.code != tc.code || !strings.Contains(got.out+got.err, tc.text) {
-				t.Errorf("run() = %+v, want code %d and %q", got, tc.code, tc.text)
+			k := &fakeSink{status: tc.status, answers: map[string][]string{"GET /redrives": {tc.answer}}}
+			got := clusterWithSink(t, k).run(t.Context(), append([]string{"dlq", "redrives"}, tc.args...)...)
+			if got.code != tc.want.code || got.out != tc.want.out || !strings.Contains(got.err, tc.want.err) {
+				t.Errorf("run() = %+v, want %+v", got, tc.want)
 			}
 		})
 	}
 }
 
-// FuzzSink has the sink answer anything: it is read, or told to be an error.
-func FuzzSink(f *testing.F) {
-	for _, body := range []string{
-		"", "{", "null", "[]", twoRedrives, `{"letters": [` + aLetter("1", "") + `]}`, `{"letters": [1, null, {}]}`,
-		`{"detail": "no", "errors": [{"pointer": "/filter", "detail": "bad"}]}`,
+func TestRedriveCancel(t *testing.T) {
+	const cancelled = `{"id": "r", "state": "Cancelled", "message": "cancelled by jane", "matched": 4, "delivered": 1}`
+	for name, tc := range map[string]struct {
+		args   []string
+		status int
+		answer string
+		asked  bool
+		want   result
+	}{
+		"one that goes on": {args: []string{"r"}, answer: cancelled, asked: true, want: result{ExitOK, "Redrive 'r' is cancelled: 1 of 4 delivered.\n", ""}},
+		"one that is over": {args: []string{"r"}, answer: done, asked: true, want: result{ExitFailure, "", "failed to cancel redrive \"r\": it had ended before: Succeeded: 2 of 2 delivered\nTry:   kn lambda dlq redrives"}},
+		"one that failed":  {args: []string{"r"}, answer: failing, asked: true, want: result{ExitFailure, "", "it had ended before: Failed: 1 of 4 delivered, 1 not delivered, 1 refused, 1 gone meanwhile\n"}},
+		"none": {
+			args: []string{"r"}, status: 404, answer: `{"status": 404, "detail": "there is none"}`, asked: true,
+			want: result{ExitFailure, "", "failed to cancel redrive \"r\": the sink of dead letters: there is none\nTry:   kn lambda dlq redrives\n"},
+		},
+		"changed":  {args: []string{"r"}, status: 409, answer: `{"status": 409, "detail": "somebody else changed it"}`, asked: true, want: result{ExitFailure, "", "somebody else changed it"}},
+		"no JSON":  {args: []string{"r"}, answer: "{", asked: true, want: result{ExitFailure, "", "failed to cancel redrive \"r\": failed to read the answer"}},
+		"no ID":    {args: []string{"../letters/7"}, want: result{ExitUsage, "", `"../letters/7" is no ID of a redrive: kn lambda dlq redrives tells those`}},
+		"empty ID": {args: []string{""}, want: result{ExitUsage, "", `"" is no ID of a redrive`}},
+		"nothing":  {want: result{ExitUsage, "", "accepts 1 arg(s), received 0"}},
+		"no sink":  {args: []string{"r", "--operator-namespace", "none"}, want: result{ExitFailure, "", "no pod of the sink"}},
 	} {
-		for _, status := range []int{200, 202, 400, 401, 403, 404, 429, 503} {
-			f.Add(status, body)
-		}
+		t.Run(name, func(t *testing.T) {
+			k := &fakeSink{status: tc.status, answers: map[string][]string{"DELETE /redrives/r": {tc.answer}}}
+			got := clusterWithSink(t, k).run(t.Context(), append([]string{"dlq", "cancel"}, tc.args...)...)
+			if got.code != tc.want.code || got.out != tc.want.out || !strings.Contains(got.err, tc.want.err) {
+				t.Errorf("run() = %+v, want %+v", got, tc.want)
+			}
+			var asked []string
+			if tc.asked {
+				asked = []string{"DELETE /redrives/r"}
+			}
+			if diff := cmp.Diff(asked, k.asked); diff != "" {
+				t.Errorf("asked for something else (-want, +got):\n%s", diff)
+			}
+		})
 	}
-	f.Fuzz(func(t *testing.T, status int, body string) {
-		k := &sink{namespace: "default", client: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body))}, nil
-		})}}
-		var answer struct{ Letters, Redrives []json.RawMessage }
-		err := k.call(context.Background(), http.MethodGet, "/", nil, &answer)
-		if (status < 200 || status > 299) && (err == nil || err.Error() == "") {
-			t.Errorf("call() = %v for status %d", err, status)
-		}
-		for _, format := range lettersFormats {
-			var letters, redrives strings.Builder
-			if err := printLetters(&letters, answer.Letters, format, now); err == nil && len(answer.Letters) > 0 && letters.Len() == 0 {
-				t.Errorf("printLetters(%q, %q) prints nothing", answer.Letters, format)
-			}
-			if err := printRedrives(&redrives, answer.Redrives, format, now); err == nil && len(answer.Redrives) > 0 && redrives.Len() == 0 {
-				t.Errorf("printRedrives(%q, %q) prints nothing", answer.Redrives, format)
-			}
-		}
-	})
 }

@@ -31,6 +31,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/utils/ptr"
 )
 
@@ -175,7 +176,7 @@ func (k *sink) do(ctx context.Context, method, path string, body any) (*http.Res
 		return nil, fmt.Errorf("failed to ask the sink of dead letters: %w", err)
 	case response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusMultipleChoices:
 		defer response.Body.Close()
-		return nil, k.refused(path, response)
+		return nil, k.refused(response, path)
 	}
 	return response, nil
 }
@@ -193,8 +194,11 @@ func (k *sink) call(ctx context.Context, method, path string, body, answer any) 
 	return nil
 }
 
-// refused is the error that the answer from a path tells.
-func (k *sink) refused(path string, response *http.Response) error {
+// shown is a text of the sink in one line. What others have sent it must not command the terminal.
+func shown(text string) string { return printers.EscapeTerminal(oneLine(text)) }
+
+// refused is the error that an answer to a request for a path tells.
+func (k *sink) refused(response *http.Response, path string) error {
 	var p problem
 	if err := json.NewDecoder(io.LimitReader(response.Body, longestProblem)).Decode(&p); err != nil || p.Detail == "" {
 		p = problem{Detail: "answered " + response.Status}
@@ -203,7 +207,7 @@ func (k *sink) refused(path string, response *http.Response) error {
 	for _, e := range p.Errors {
 		said = append(said, cmp.Or(e.Parameter, e.Pointer)+" "+e.Detail)
 	}
-	failure := &commandError{error: fmt.Errorf("the sink of dead letters: %s", strings.Join(said, "; ")), code: ExitFailure}
+	failure := &commandError{error: fmt.Errorf("the sink of dead letters: %s", shown(strings.Join(said, "; "))), code: ExitFailure}
 	switch response.StatusCode {
 	case http.StatusBadRequest:
 		failure.code = ExitUsage
@@ -213,7 +217,7 @@ func (k *sink) refused(path string, response *http.Response) error {
 		failure.next = fmt.Sprintf("ask for the right: list and get on lambdafunctions in namespace %q to see letters, update to send them again or remove them", k.namespace)
 	case http.StatusNotFound:
 		failure.next = "kn lambda dlq list"
-		if strings.HasPrefix(path, redrivesPath) {
+		if strings.HasPrefix(path, "/redrives") {
 			failure.next = "kn lambda dlq redrives"
 		}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:

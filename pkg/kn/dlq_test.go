@@ -186,10 +186,13 @@ func TestLettersFails(t *testing.T) {
 		"busy":          {status: 503, answer: `{"status": 503, "detail": "busy"}`, code: ExitFailure, err: "busy\nTry:   do it again later"},
 		"another":       {status: 502, answer: `<html>`, code: ExitFailure, err: "answered 502 Bad Gateway"},
 		"no JSON":       {answer: `<html>`, code: ExitFailure, err: "failed to read the answer"},
+		"no end":        {answer: `{"letters": [], "continue": "5"}`, code: ExitFailure, err: `does not go on after letter "5"`},
 		"no letter":     {answer: `{"letters": [1]}`, code: ExitFailure, err: "failed to read a letter"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := clusterWithSink(t, &fakeSink{status: tc.status, answers: map[string][]string{"GET /letters?limit=1000": {tc.answer}}})
+			c := clusterWithSink(t, &fakeSink{status: tc.status, answers: map[string][]string{
+				"GET /letters?limit=1000": {tc.answer}, "GET /letters?continue=5&limit=1000": {tc.answer},
+			}})
 			if tc.change != nil {
 				tc.change(c)
 			}
