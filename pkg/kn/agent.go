@@ -24,7 +24,6 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"knative.dev/pkg/apis"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
@@ -50,7 +49,7 @@ func newAgentListCommand(s *session) *cobra.Command {
 		noun: "agents",
 		none: "No agents found. Make one: kn lambda agent create --help",
 		list: listAgents,
-		url:  func(la *v1alpha1.LambdaAgent) *apis.URL { return la.Status.URL },
+		url:  agentURL,
 		columns: []column{
 			{name: "Name"},
 			{name: "URL", cut: true},

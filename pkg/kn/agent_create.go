@@ -28,7 +28,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
-	"knative.dev/pkg/apis"
 	"sigs.k8s.io/yaml"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -103,16 +102,14 @@ func (a *agentCreation) run(cmd *cobra.Command, s *session, args []string) error
 		await: func(c *clients, made *v1alpha1.LambdaAgent) (*v1alpha1.LambdaAgent, error) {
 			return a.await(cmd, s, c, made)
 		},
-		url: func(la *v1alpha1.LambdaAgent) *apis.URL { return la.Status.URL },
+		url: agentURL,
 	})
 }
 
-// agentStages are the conditions of agents, in their order.
+// agentStages are the conditions that agents wait for, in their order: the others are for information alone.
 var agentStages = []stage{
-	{v1alpha1.ConditionPermissionsReady, "Permissions hold"},
 	{v1alpha1.ConditionServiceReady, "Calls reach it"},
 	{v1alpha1.ConditionEventingReady, "Events reach it"},
-	{v1alpha1.ConditionAIReady, "Its model answers"},
 }
 
 // await waits until an agent is ready, where that is wanted.

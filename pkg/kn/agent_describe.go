@@ -25,7 +25,6 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"knative.dev/pkg/apis"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
@@ -42,7 +41,7 @@ func newAgentDescribeCommand(s *session) *cobra.Command {
 		get: func(ctx context.Context, c *clients, namespace, name string) (*v1alpha1.LambdaAgent, error) {
 			return c.agents(namespace).Get(ctx, name, metav1.GetOptions{})
 		},
-		url: func(la *v1alpha1.LambdaAgent) *apis.URL { return la.Status.URL },
+		url: agentURL,
 		print: func(ctx context.Context, c *clients, la *v1alpha1.LambdaAgent, out io.Writer, now time.Time) error {
 			d := &agentDetails{around: c.lookAround(ctx, la, "LambdaAgent", lambda.AgentLabelKey), la: la}
 			return d.print(out, now)

@@ -25,7 +25,6 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
-	"knative.dev/pkg/apis"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/kn/local"
@@ -202,7 +201,7 @@ func (d *deployment) run(cmd *cobra.Command, s *session, verb, done string, fn *
 		await: func(c *clients, sent *v1alpha1.LambdaFunction) (*v1alpha1.LambdaFunction, error) {
 			return d.waiting.await(cmd, s, c, sent)
 		},
-		url: func(fn *v1alpha1.LambdaFunction) *apis.URL { return fn.Status.URL },
+		url: functionURL,
 	})
 }
 

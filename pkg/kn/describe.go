@@ -60,7 +60,7 @@ func newDescribeCommand(s *session) *cobra.Command {
 		get: func(ctx context.Context, c *clients, namespace, name string) (*v1alpha1.LambdaFunction, error) {
 			return c.functions(namespace).Get(ctx, name, metav1.GetOptions{})
 		},
-		url: func(fn *v1alpha1.LambdaFunction) *apis.URL { return fn.Status.URL },
+		url: functionURL,
 		print: func(ctx context.Context, c *clients, fn *v1alpha1.LambdaFunction, out io.Writer, now time.Time) error {
 			return c.look(ctx, fn).print(out, now)
 		},

@@ -33,7 +33,7 @@ const (
 	ExitFailure = 1
 	// ExitUsage : the flags or the arguments are wrong. Nothing was done.
 	ExitUsage = 2
-	// ExitNotReady : the function did not become ready, or not in time; of dead letters that were sent again, some are still
+	// ExitNotReady : the function or the agent did not become ready, or not in time; of dead letters that were sent again, some are still
 	// there.
 	ExitNotReady = 3
 	// ExitLost : what was asked for is done, but for what cannot be had here.

@@ -54,7 +54,7 @@ func newListCommand(s *session) *cobra.Command {
 		noun: "functions",
 		none: "No functions found. Make one: kn lambda create --help",
 		list: listFunctions,
-		url:  func(fn *v1alpha1.LambdaFunction) *apis.URL { return fn.Status.URL },
+		url:  functionURL,
 		columns: []column{
 			{name: "Name"},
 			{name: "URL", cut: true},
@@ -92,6 +92,10 @@ func functionRow(fn *v1alpha1.LambdaFunction, now time.Time) []string {
 	}
 	return row
 }
+
+func functionURL(fn *v1alpha1.LambdaFunction) *apis.URL { return fn.Status.URL }
+
+func agentURL(la *v1alpha1.LambdaAgent) *apis.URL { return la.Status.URL }
 
 func urlOf(url *apis.URL) string {
 	if url == nil {

@@ -53,27 +53,26 @@ type objectSource struct {
 
 // apply changes what the flags say. become has the source be of a type, and nothing else any more.
 func (f *objectFlags) apply(flags *pflag.FlagSet, source *v1alpha1.SourceSpec, become func(v1alpha1.SourceType)) error {
-	object := ""
+	flag, object := "", ""
 	switch {
 	case flags.Changed("s3"):
-		object = "s3"
+		flag, object = "s3", f.s3
 		become(v1alpha1.SourceTypeS3)
 		source.S3 = orNew(source.S3)
 	case flags.Changed("minio"):
-		object = "minio"
+		flag, object = "minio", f.minio
 		become(v1alpha1.SourceTypeMinIO)
 		source.MinIO = orNew(source.MinIO)
 	case flags.Changed("gcs"):
-		object = "gcs"
+		flag, object = "gcs", f.gcs
 		become(v1alpha1.SourceTypeGCS)
 		source.GCS = orNew(source.GCS)
 	}
 	fields := objectOf(source)
-	if object != "" {
-		given := map[string]string{"s3": f.s3, "minio": f.minio, "gcs": f.gcs}[object]
-		bucket, key, _ := strings.Cut(strings.TrimPrefix(given, objectStores[object]), "/")
+	if flag != "" {
+		bucket, key, _ := strings.Cut(strings.TrimPrefix(object, objectStores[flag]), "/")
 		if bucket == "" || key == "" {
-			return usagef("--%s %q: write BUCKET/KEY, such as code/orders.tar.gz", object, given)
+			return usagef("--%s %q: write BUCKET/KEY, such as code/orders.tar.gz", flag, object)
 		}
 		*fields.bucket, *fields.key = bucket, key
 	}

@@ -35,7 +35,7 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
 
-// waitFlags say whether, and how long, a verb waits until the function is ready.
+// waitFlags say whether, and how long, a verb waits until a function or an agent is ready.
 type waitFlags struct {
 	wait, noWait    bool
 	timeout, window time.Duration
@@ -192,7 +192,7 @@ func fails(condition *apis.Condition) bool {
 	return condition.IsFalse() && condition.GetReason() != v1alpha1.ReasonUnschedulable
 }
 
-// progress is what is shown of a function that gets ready: a line for each change, with the seconds until then.
+// progress is what is shown of what gets ready: a line for each change, with the seconds until then.
 type progress struct {
 	mu     sync.Mutex
 	out    io.Writer
@@ -253,8 +253,8 @@ func (p *progress) show(of duckv1.KRShaped, stages []stage) {
 			continue
 		}
 		if c.IsTrue() {
-			// A reason tells of something else: that events are not wanted, or a model in the place of another.
-			if !p.done[stage.done] && (c.Reason == "" || c.Reason == v1alpha1.ReasonRolledBack) {
+			// It is True as well where no events are wanted, and none reach it.
+			if !p.done[stage.done] && c.Reason != v1alpha1.ReasonEventingDisabled {
 				p.done[stage.done] = true
 				p.say("%s", stage.done)
 			}
