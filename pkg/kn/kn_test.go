@@ -30,7 +30,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -128,14 +127,6 @@ func (c *cluster) run(ctx context.Context, args ...string) result {
 // runTo is run, with an output that may look at what it gets.
 func (c *cluster) runTo(ctx context.Context, out io.Writer, args ...string) int {
 	return execute(ctx, c.session, genericiooptions.IOStreams{In: strings.NewReader(c.in), Out: out, ErrOut: io.Discard}, args)
-}
-
-// ignoreExisting is for what reactors add, which are called more than once.
-func ignoreExisting(err error) error {
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-	return err
 }
 
 // golden compares an output with a file.

@@ -27,6 +27,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
@@ -104,10 +105,13 @@ func TestFollowLogs(t *testing.T) {
 	c := newCluster(newFunction("hello"), instance("hello-00001-deployment-1-a", "hello-00001"), buildPod())
 	ctx, cancel := context.WithCancel(t.Context())
 	out := &stopAfter{lines: 2, cancel: cancel}
-	// The second instance comes when the first is being read.
-	c.kube.PrependReactor("get", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
-		second := instance("hello-00002-deployment-1-b", "hello-00002")
-		return false, nil, ignoreExisting(c.kube.Tracker().Add(second))
+	// The second instance comes once they are watched: of one that comes between the list and the watch, the fake tells nobody.
+	c.kube.PrependWatchReactor("pods", func(action clienttesting.Action) (bool, watch.Interface, error) {
+		w, err := c.kube.Tracker().Watch(action.GetResource(), action.GetNamespace())
+		if err != nil {
+			return true, nil, err
+		}
+		return true, w, c.kube.Tracker().Add(instance("hello-00002-deployment-1-b", "hello-00002"))
 	})
 	if code := c.runTo(ctx, out, "logs", "hello", "-f"); code != ExitInterrupted {
 		t.Errorf("run() = %d, want %d", code, ExitInterrupted)

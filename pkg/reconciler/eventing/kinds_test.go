@@ -19,12 +19,14 @@ package eventing_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	k8swatch "k8s.io/apimachinery/pkg/watch"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 	metadatafake "k8s.io/client-go/metadata/fake"
 	clientgotesting "k8s.io/client-go/testing"
@@ -78,6 +80,13 @@ func watch(t *testing.T, objects ...runtime.Object) *watched {
 			wiring.RabbitMQConfigResource: "RabbitmqBrokerConfigList", eventing.ServiceMonitorResource: "ServiceMonitorList",
 		}),
 	}
+	// Of a definition that comes between the list and the watch, the fake tells nobody. It takes none before the watch has begun.
+	looking := make(chan struct{})
+	begun := sync.OnceFunc(func() { close(looking) })
+	w.metadata.PrependWatchReactor("*", func(clientgotesting.Action) (bool, k8swatch.Interface, error) {
+		begun()
+		return false, nil, nil
+	})
 	ctx, cancel := context.WithCancel(logtesting.TestContextWithLogger(t))
 	t.Cleanup(cancel)
 	watcher, err := eventing.Watch(ctx, clients, "app=ours", handler, func() { w.changes <- struct{}{} })
@@ -86,6 +95,7 @@ func watch(t *testing.T, objects ...runtime.Object) *watched {
 	}
 	w.Watcher = watcher
 	w.awaitChange("it has been looked")
+	<-looking
 	return w
 }
 

@@ -17,6 +17,7 @@ limitations under the License.
 package lambdafunction
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -24,7 +25,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/cache"
 	record "k8s.io/client-go/tools/record/util"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -171,8 +174,15 @@ func TestStarts(t *testing.T) {
 // TestWatchEvents hears of an event that happens later.
 func TestWatchEvents(t *testing.T) {
 	kube := fake.NewSimpleClientset()
-	heard := make(chan *corev1.Event, 1)
+	heard, watched := make(chan *corev1.Event, 1), make(chan struct{})
+	begun := sync.OnceFunc(func() { close(watched) })
+	// Of an event that comes between the list and the watch, the fake tells nobody. It takes none before the watch has begun.
+	kube.PrependWatchReactor("events", func(clienttesting.Action) (bool, watch.Interface, error) {
+		begun()
+		return false, nil, nil
+	})
 	watchEvents(t.Context(), kube, eventPulled, func(event *corev1.Event) { heard <- event })
+	<-watched
 	said := &corev1.Event{
 		ObjectMeta: metav1.ObjectMeta{Name: "e", Namespace: "a"}, Reason: "Pulled",
 		InvolvedObject: corev1.ObjectReference{Kind: "Pod", UID: "p"}, Message: "Successfully pulled",
