@@ -26,6 +26,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
@@ -97,6 +98,9 @@ func (a *agentCreation) run(cmd *cobra.Command, s *session, args []string) error
 			made, err := c.agents(la.Namespace).Create(ctx, la, metav1.CreateOptions{
 				FieldManager: fieldManager, DryRun: dryRun, FieldValidation: metav1.FieldValidationStrict,
 			})
+			if apierrors.IsAlreadyExists(err) {
+				err = failf("kubectl edit lambdaagent "+la.Name, "there is one of this name in namespace %q", la.Namespace)
+			}
 			return made, agentError(err, "create", la.Namespace, la.Name)
 		},
 		await: func(c *clients, made *v1alpha1.LambdaAgent) (*v1alpha1.LambdaAgent, error) {

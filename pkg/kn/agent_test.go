@@ -149,7 +149,7 @@ func TestAgentCreate(t *testing.T) {
 		"no image":             {[]string{"a"}, "", ExitUsage, "say which image is the agent"},
 		"env":                  {[]string{"a", "-e", "A"}, "", ExitUsage, `--env "A": write NAME=VALUE`},
 		"key":                  {[]string{"a", "--api-key-secret", "s"}, "", ExitUsage, `--api-key-secret "s": write SECRET:KEY`},
-		"there already":        {[]string{"chat", "--image", "a"}, "", ExitFailure, `failed to create agent "chat"`},
+		"there already":        {[]string{"chat", "--image", "a"}, "", ExitFailure, "failed to create agent \"chat\": there is one of this name in namespace \"default\"\nTry:   kubectl edit lambdaagent chat"},
 		"there already, tried": {[]string{"chat", "--image", "a", "--dry-run=server"}, "", ExitFailure, `failed to create agent "chat"`},
 		"dry run":              {[]string{"a", "--image", "a", "--dry-run=maybe"}, "", ExitUsage, `--dry-run "maybe"`},
 		"another namespace":    {[]string{"-f", "-", "-n", "shop"}, "kind: LambdaAgent\nmetadata: {name: a, namespace: default}\nspec: {image: {repository: a}}\n", ExitUsage, `the agent in - is of namespace "default", and --namespace says "shop"`},
@@ -223,7 +223,7 @@ func TestAgentCreateWaits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster()
-			becomes(c, "lambdaagents", tc.states)
+			becomes(&c.lambda.Fake, "lambdaagents", tc.states)
 			got := c.run(t.Context(), append([]string{"agent", "create", "a", "--image", "acme/a:1"}, tc.args...)...)
 			if want := (result{tc.code, tc.out, tc.err}); got != want {
 				t.Errorf("run() = %+v, want %+v", got, want)

@@ -21,8 +21,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"knative.dev/pkg/apis"
+	duckv1 "knative.dev/pkg/apis/duck/v1"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
@@ -136,16 +139,19 @@ func TestRollback(t *testing.T) {
 		"once more":         {newFunction("hello", rolledBack("hello-00003")), nil, newFunction("hello", rolledBack("hello-00001")), ExitOK, "go to hello-00001", "hello-00001"},
 		"to a certain one":  {newFunction("hello", isReady), []string{"--to", "hello-00001"}, newFunction("hello", rolledBack("hello-00001")), ExitOK, "go to hello-00001", "hello-00001"},
 		"forward again":     {newFunction("hello", rolledBack("hello-00003")), []string{"--to", "@latest"}, newFunction("hello", isReady), ExitOK, "go to @latest", ""},
+		"that is deleted":   {newFunction("hello", isReady), nil, nil, ExitFailure, "has been deleted meanwhile", "hello-00003"},
 		"not waited for":    {newFunction("hello", isReady), []string{"--no-wait"}, nil, ExitOK, "go to hello-00003", "hello-00003"},
 		"to a bad one":      {newFunction("hello", isReady), []string{"--to", "hello-00002"}, nil, ExitFailure, `no ready Revision "hello-00002"; it has: hello-00004, hello-00003, hello-00001`, ""},
 		"from the first":    {newFunction("hello", rolledBack("hello-00001")), nil, nil, ExitFailure, "no ready Revision before that which serves", "hello-00001"},
 		"of nothing":        {newFunction("other"), nil, nil, ExitFailure, "there is none of this name", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCluster(tc.fn, newRevision("hello-00001", "hello", "1", "True"), newRevision("hello-00002", "hello", "2", "False"),
+			c := newCluster(tc.fn, newService("hello"), newRevision("hello-00001", "hello", "1", "True"), newRevision("hello-00002", "hello", "2", "False"),
 				newRevision("hello-00003", "hello", "3", "True"), newRevision("hello-00004", "hello", "4", "True"))
 			if tc.end != nil {
 				c.becomes(tc.end)
+			} else {
+				c.deleted("hello")
 			}
 			if got := c.run(t.Context(), append([]string{"rollback", "hello"}, tc.args...)...); got.code != tc.code || !strings.Contains(got.out+got.err, tc.text) {
 				t.Errorf("run() = %+v, want code %d and %q", got, tc.code, tc.text)
@@ -157,32 +163,74 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+func TestRouted(t *testing.T) {
+	const generation = 2
+	for name, tc := range map[string]struct {
+		generation, observed int64
+		status               corev1.ConditionStatus
+		want                 bool
+		err                  string
+	}{
+		"done":               {2, 2, corev1.ConditionTrue, true, ""},
+		"changed again":      {3, 3, corev1.ConditionTrue, true, ""},
+		"of the spec before": {1, 1, corev1.ConditionTrue, false, ""},
+		"not looked at":      {2, 1, corev1.ConditionTrue, false, ""},
+		"being made":         {2, 2, corev1.ConditionUnknown, false, ""},
+		"failed before":      {2, 1, corev1.ConditionFalse, false, ""},
+		"failed":             {2, 2, corev1.ConditionFalse, false, "RevisionMissing: it is gone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			service := newService("hello")
+			service.Generation, service.Status.ObservedGeneration = tc.generation, tc.observed
+			service.Status.Conditions = duckv1.Conditions{{
+				Type: servingv1.ServiceConditionRoutesReady, Status: tc.status, Reason: "RevisionMissing", Message: "it is gone",
+			}}
+			got, err := routed(service, generation)
+			if got != tc.want || tc.err == "" != (err == nil) || err != nil && err.Error() != tc.err {
+				t.Errorf("routed() = %t, %v, want %t, %s", got, err, tc.want, tc.err)
+			}
+		})
+	}
+}
+
 func TestTraffic(t *testing.T) {
 	present := []servingv1.TrafficTarget{
 		{RevisionName: "hello-00002", LatestRevision: ptr.To(true), Percent: ptr.To[int64](100)}, {RevisionName: "hello-00001", Tag: "old"},
 	}
+	split := []servingv1.TrafficTarget{
+		{LatestRevision: ptr.To(true), Percent: ptr.To[int64](10)},
+		{RevisionName: "hello-00001", LatestRevision: ptr.To(false), Percent: ptr.To[int64](90)},
+		{RevisionName: "hello-00001", Tag: "old", Percent: ptr.To[int64](0)},
+	}
+	shares := []string{"@latest=10", "hello-00001=90%"}
+	done, starting, fails := newService("hello"), newService("hello"), newService("hello")
+	starting.Status.Conditions[0].Status = corev1.ConditionUnknown
+	fails.Status.Conditions[0] = apis.Condition{Type: servingv1.ServiceConditionRoutesReady, Status: corev1.ConditionFalse, Reason: "RevisionMissing"}
 	for name, tc := range map[string]struct {
-		fn   *v1alpha1.LambdaFunction
-		args []string
-		code int
-		text string
-		want []servingv1.TrafficTarget
+		fn     *v1alpha1.LambdaFunction
+		args   []string
+		states []*servingv1.Service
+		code   int
+		text   string
+		want   []servingv1.TrafficTarget
 	}{
-		"split": {newFunction("hello"), []string{"@latest=10", "hello-00001=90%"}, ExitOK, "@latest       10%       true", []servingv1.TrafficTarget{
-			{LatestRevision: ptr.To(true), Percent: ptr.To[int64](10)},
-			{RevisionName: "hello-00001", LatestRevision: ptr.To(false), Percent: ptr.To[int64](90)},
-			{RevisionName: "hello-00001", Tag: "old", Percent: ptr.To[int64](0)},
-		}},
-		"not all":           {newFunction("hello"), []string{"@latest=10"}, ExitUsage, "the shares are 10 percent together", present},
-		"twice":             {newFunction("hello"), []string{"a=50", "a=50"}, ExitUsage, "has a share already", present},
-		"no number":         {newFunction("hello"), []string{"a=b"}, ExitUsage, "write REVISION=PERCENT", present},
-		"too much":          {newFunction("hello"), []string{"a=101"}, ExitUsage, "write REVISION=PERCENT", present},
-		"no Revision":       {newFunction("hello"), []string{"=100"}, ExitUsage, "write REVISION=PERCENT", present},
-		"while rolled back": {newFunction("hello", rolledBack("hello-00001")), []string{"a=100"}, ExitFailure, "is rolled back to hello-00001: all calls go there\nTry:   kn lambda rollback hello --to @latest", present},
-		"of nothing":        {newFunction("other"), nil, ExitFailure, "there is none of this name", present},
+		"split":             {newFunction("hello"), shares, []*servingv1.Service{starting, done}, ExitOK, "hello-00002   100%      true", split},
+		"not waited for":    {newFunction("hello"), append([]string{"--no-wait"}, shares...), nil, ExitOK, "hello-00002   100%      true", split},
+		"that cannot be":    {newFunction("hello"), shares, []*servingv1.Service{fails}, ExitNotReady, "cannot go there: RevisionMissing: \nTry:   kn lambda why hello", split},
+		"not all":           {newFunction("hello"), []string{"@latest=10"}, nil, ExitUsage, "the shares are 10 percent together", present},
+		"twice":             {newFunction("hello"), []string{"a=50", "a=50"}, nil, ExitUsage, "has a share already", present},
+		"no number":         {newFunction("hello"), []string{"a=b"}, nil, ExitUsage, "write REVISION=PERCENT", present},
+		"too much":          {newFunction("hello"), []string{"a=101"}, nil, ExitUsage, "write REVISION=PERCENT", present},
+		"no Revision":       {newFunction("hello"), []string{"=100"}, nil, ExitUsage, "write REVISION=PERCENT", present},
+		"of another":        {newFunction("hello"), []string{"a=100"}, nil, ExitFailure, `it has no ready Revision "a"; it has: hello-00002, hello-00001`, present},
+		"while rolled back": {newFunction("hello", rolledBack("hello-00001")), []string{"a=100"}, nil, ExitFailure, "it is rolled back to hello-00001: all calls go there\nTry:   kn lambda rollback hello --to @latest", present},
+		"of nothing":        {newFunction("other"), nil, nil, ExitFailure, "there is none of this name", present},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCluster(tc.fn, newService("hello", present...))
+			stored := newService("hello", present...)
+			stored.Status.Conditions[0].Status = corev1.ConditionUnknown
+			c := newCluster(tc.fn, stored, newRevision("hello-00001", "hello", "1", "True"), newRevision("hello-00002", "hello", "2", "True"))
+			becomes(&c.serving.Fake, "services", tc.states)
 			if got := c.run(t.Context(), append([]string{"traffic", "hello"}, tc.args...)...); got.code != tc.code || !strings.Contains(got.out+got.err, tc.text) {
 				t.Errorf("run() = %+v, want code %d and %q", got, tc.code, tc.text)
 			}

@@ -39,11 +39,13 @@ import (
 )
 
 // becomes has whoever watches functions see these states, one after the other.
-func (c *cluster) becomes(states ...*v1alpha1.LambdaFunction) { becomes(c, "lambdafunctions", states) }
+func (c *cluster) becomes(states ...*v1alpha1.LambdaFunction) {
+	becomes(&c.lambda.Fake, "lambdafunctions", states)
+}
 
 // becomes has a watch see states of a resource, one after the other.
-func becomes[T runtime.Object](c *cluster, resource string, states []T) {
-	c.lambda.PrependWatchReactor(resource, func(clienttesting.Action) (bool, watch.Interface, error) {
+func becomes[T runtime.Object](fake *clienttesting.Fake, resource string, states []T) {
+	fake.PrependWatchReactor(resource, func(clienttesting.Action) (bool, watch.Interface, error) {
 		w := watch.NewFakeWithChanSize(len(states), false)
 		for _, state := range states {
 			w.Modify(state)
@@ -219,13 +221,18 @@ func TestCreateWaits(t *testing.T) {
 	}
 }
 
-func TestDeletedMeanwhile(t *testing.T) {
-	c := newCluster()
+// deleted has whoever watches functions see that one goes.
+func (c *cluster) deleted(name string) {
 	c.lambda.PrependWatchReactor("lambdafunctions", func(clienttesting.Action) (bool, watch.Interface, error) {
 		w := watch.NewFakeWithChanSize(1, false)
-		w.Delete(newFunction("hello"))
+		w.Delete(newFunction(name))
 		return true, w, nil
 	})
+}
+
+func TestDeletedMeanwhile(t *testing.T) {
+	c := newCluster()
+	c.deleted("hello")
 	if got := c.run(t.Context(), "create", "hello", "--image", "a"); got.code != ExitFailure || !strings.Contains(got.err, "has been deleted meanwhile") {
 		t.Errorf("run() = %+v, want it to end", got)
 	}

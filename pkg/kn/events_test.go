@@ -26,7 +26,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	clienttesting "k8s.io/client-go/testing"
 )
 
@@ -91,11 +90,7 @@ func TestWatchEvents(t *testing.T) {
 
 func TestWatchEventsToTheEnd(t *testing.T) {
 	c := newCluster(newFunction("hello"))
-	c.lambda.PrependWatchReactor("lambdafunctions", func(clienttesting.Action) (bool, watch.Interface, error) {
-		w := watch.NewFakeWithChanSize(1, false)
-		w.Delete(newFunction("hello"))
-		return true, w, nil
-	})
+	c.deleted("hello")
 	if got := c.run(t.Context(), "events", "hello", "-w"); got.code != ExitFailure || !strings.Contains(got.err, `function "hello" has been deleted`) {
 		t.Errorf("run() = %+v, want that it ends", got)
 	}

@@ -125,6 +125,7 @@ func newService(function string, targets ...servingv1.TrafficTarget) *servingv1.
 	s := &servingv1.Service{ObjectMeta: metav1.ObjectMeta{Name: function, Namespace: "default", ResourceVersion: "1"}}
 	s.Spec.Traffic, s.Status.Traffic = targets, targets
 	s.Status.LatestReadyRevisionName = function + "-00002"
+	s.Status.Conditions = duckv1.Conditions{{Type: servingv1.ServiceConditionRoutesReady, Status: corev1.ConditionTrue}}
 	return s
 }
 

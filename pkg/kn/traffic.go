@@ -20,6 +20,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,14 +36,6 @@ import (
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 )
 
-const rollbackExample = `
-  # Send all calls to the Revision before the one that serves
-  kn lambda rollback hello
-
-  # To a certain one, and forward to the newest again
-  kn lambda rollback hello --to hello-00003
-  kn lambda rollback hello --to @latest`
-
 const trafficExample = `
   # Which Revisions have which share of the calls
   kn lambda traffic hello
@@ -50,123 +43,8 @@ const trafficExample = `
   # One call of ten to the newest Revision
   kn lambda traffic hello @latest=10 hello-00003=90`
 
-// rollbackTimeout is how long it is waited until the operator has carried out a rollback.
-const rollbackTimeout = time.Minute
-
-func newRollbackCommand(s *session) *cobra.Command {
-	var to string
-	var noWait bool
-	cmd := &cobra.Command{
-		Use:     "rollback NAME",
-		Short:   "Send all calls of a function to an earlier Revision",
-		Long:    "Send all calls of a function to an earlier Revision. It stays so until the function changes.",
-		Example: rollbackExample[1:],
-		Args:    cobra.ExactArgs(1),
-
-		ValidArgsFunction: s.completeFunction,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := cmd.Context()
-			c, fn, err := s.function(ctx, args[0], "roll back")
-			if err != nil {
-				return err
-			}
-			revision, err := c.chooseRevision(ctx, fn, to)
-			if err != nil {
-				return fmt.Errorf("failed to roll back function %q: %w", args[0], err)
-			}
-			var annotation *string
-			if revision != latestRevision {
-				annotation = &revision
-			}
-			told, err := c.annotate(ctx, fn, lambda.RollbackAnnotationKey, annotation)
-			if err != nil {
-				return functionError(err, "roll back", fn.Namespace, args[0])
-			}
-			if !noWait {
-				if err := c.awaitRollback(ctx, told, annotation != nil); err != nil {
-					return err
-				}
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "All calls of function '%s' go to %s.\n", args[0], revision)
-			return err
-		},
-	}
-	cmd.Flags().StringVar(&to, "to", "", "Revision, or @latest for the newest one. By default the one before that which serves.")
-	cmd.Flags().BoolVar(&noWait, "no-wait", false, "Do not wait until it is carried out.")
-	complete(cmd, "to", s.completeRevisions)
-	return cmd
-}
-
-// chooseRevision returns the Revision that is wanted, or the one before that which serves: that of an earlier rollback, else
-// the newest.
-func (c *clients) chooseRevision(ctx context.Context, fn *v1alpha1.LambdaFunction, wanted string) (string, error) {
-	if wanted == latestRevision {
-		return wanted, nil
-	}
-	revisions, err := c.revisions(ctx, fn.Namespace, fn.Name)
-	if err != nil {
-		return "", err
-	}
-	var ready []string
-	for i := range revisions {
-		if revisions[i].IsReady() && revisions[i].DeletionTimestamp == nil {
-			ready = append(ready, revisions[i].Name)
-		}
-	}
-	next := "kn lambda describe " + fn.Name
-	if wanted != "" {
-		if !slices.Contains(ready, wanted) {
-			return "", failf(next, "it has no ready Revision %q; it has: %s", wanted, strings.Join(ready, ", "))
-		}
-		return wanted, nil
-	}
-	serving := max(0, slices.Index(ready, fn.Annotations[lambda.RollbackAnnotationKey]))
-	if serving+1 >= len(ready) {
-		return "", failf(next, "it has no ready Revision before that which serves; it has: %s", strings.Join(ready, ", "))
-	}
-	return ready[serving+1], nil
-}
-
-// awaitRollback waits until the operator says that a rollback is carried out, or ended.
-func (c *clients) awaitRollback(ctx context.Context, fn *v1alpha1.LambdaFunction, rolledBack bool) error {
-	waiting, cancel := context.WithTimeout(ctx, rollbackTimeout)
-	defer cancel()
-	revision := fn.Annotations[lambda.RollbackAnnotationKey]
-	err := c.watchFunction(waiting, fn.Namespace, fn.Name, func(state *v1alpha1.LambdaFunction) (bool, error) {
-		if state == nil {
-			return false, failf("", "function %q has been deleted meanwhile", fn.Name)
-		}
-		condition := state.Status.GetCondition(v1alpha1.ConditionServiceReady)
-		if !rolledBack {
-			return condition.IsTrue() && condition.GetReason() != v1alpha1.ReasonRolledBack, nil
-		}
-		// The message of an earlier rollback names another one.
-		return condition.IsTrue() && condition.GetReason() == v1alpha1.ReasonRolledBack && strings.Contains(condition.GetMessage(), strconv.Quote(revision)), nil
-	})
-	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
-		return notReady("kn lambda why "+fn.Name, "function %q is not rolled back after %s", fn.Name, rollbackTimeout)
-	}
-	return err
-}
-
-// completeRevisions completes the names of a function's Revisions.
-func (s *session) completeRevisions(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(args) == 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return completion(cmd, func(ctx context.Context) ([]string, error) {
-		c, namespace, err := s.open()
-		if err != nil {
-			return nil, err
-		}
-		revisions, err := c.revisions(ctx, namespace, args[0])
-		found := []string{latestRevision}
-		for i := range revisions {
-			found = append(found, revisions[i].Name)
-		}
-		return found, err
-	})
-}
+// routeTimeout is how long it is waited until calls go where they shall.
+const routeTimeout = time.Minute
 
 // completeShares completes the name of a function, and after it its Revisions with the sign before a share.
 func (s *session) completeShares(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -181,7 +59,8 @@ func (s *session) completeShares(cmd *cobra.Command, args []string, toComplete s
 }
 
 func newTrafficCommand(s *session) *cobra.Command {
-	return &cobra.Command{
+	var noWait bool
+	cmd := &cobra.Command{
 		Use:     "traffic NAME [REVISION=PERCENT...]",
 		Short:   "Show or change which share of a function's calls each Revision has",
 		Example: trafficExample[1:],
@@ -198,27 +77,96 @@ func newTrafficCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			service, err := c.serving.ServingV1().Services(fn.Namespace).Get(ctx, args[0], metav1.GetOptions{})
-			if err != nil {
-				return fmt.Errorf("failed to read the Knative Service of function %q: %w", args[0], err)
-			}
-			if len(shares) == 0 {
-				revisions, err := c.revisions(ctx, fn.Namespace, args[0])
-				if err != nil {
-					return fmt.Errorf("failed to list the Revisions of function %q: %w", args[0], err)
+			if len(shares) > 0 {
+				if err := c.share(ctx, fn, shares, !noWait); err != nil {
+					return fmt.Errorf("failed to change the traffic of function %q: %w", fn.Name, err)
 				}
-				return trafficTable(service.Status.Traffic, revisions).print(cmd.OutOrStdout(), false)
 			}
-			if to := fn.Annotations[lambda.RollbackAnnotationKey]; to != "" {
-				return failf("kn lambda rollback "+args[0]+" --to "+latestRevision, "function %q is rolled back to %s: all calls go there", args[0], to)
-			}
-			service.Spec.Traffic = withShares(service.Spec.Traffic, shares)
-			if service, err = c.serving.ServingV1().Services(fn.Namespace).Update(ctx, service, metav1.UpdateOptions{FieldManager: fieldManager}); err != nil {
-				return fmt.Errorf("failed to change the traffic of function %q: %w", args[0], err)
-			}
-			return trafficTable(service.Spec.Traffic, nil).print(cmd.OutOrStdout(), false)
+			return c.printTraffic(ctx, fn, cmd.OutOrStdout())
 		},
 	}
+	cmd.Flags().BoolVar(&noWait, "no-wait", false, "Do not wait until calls go there.")
+	return cmd
+}
+
+// share gives Revisions their shares of a function's calls, and waits until Knative has done so where that is wanted.
+func (c *clients) share(ctx context.Context, fn *v1alpha1.LambdaFunction, shares []share, wait bool) error {
+	if to := fn.Annotations[lambda.RollbackAnnotationKey]; to != "" {
+		return failf("kn lambda rollback "+fn.Name+" --to "+latestRevision, "it is rolled back to %s: all calls go there", to)
+	}
+	ready, err := c.readyRevisions(ctx, fn)
+	if err != nil {
+		return err
+	}
+	for _, s := range shares {
+		if s.revision == latestRevision {
+			continue
+		}
+		if err := wantReady(fn, ready, s.revision); err != nil {
+			return err
+		}
+	}
+	services := c.serving.ServingV1().Services(fn.Namespace)
+	service, err := services.Get(ctx, fn.Name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	service.Spec.Traffic = withShares(service.Spec.Traffic, shares)
+	if service, err = services.Update(ctx, service, metav1.UpdateOptions{FieldManager: fieldManager}); err != nil || !wait {
+		return err
+	}
+	return awaitRoute(ctx, fn, func(ctx context.Context) error { return c.awaitKnative(ctx, fn, service.Generation) })
+}
+
+// awaitRoute waits for what changes where a function's calls go, for as long as that may take.
+func awaitRoute(ctx context.Context, fn *v1alpha1.LambdaFunction, changed func(context.Context) error) error {
+	waiting, cancel := context.WithTimeout(ctx, routeTimeout)
+	defer cancel()
+	err := changed(waiting)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		return notReady("kn lambda why "+fn.Name, "the calls of function %q do not go there after %s", fn.Name, routeTimeout)
+	}
+	return err
+}
+
+// awaitKnative waits until calls go where the Knative Service says, of this generation of it or a later one.
+func (c *clients) awaitKnative(ctx context.Context, fn *v1alpha1.LambdaFunction, generation int64) error {
+	services := c.serving.ServingV1().Services(fn.Namespace)
+	return watchObject(ctx, c, services, &servingv1.Service{}, fn.Name, func(service *servingv1.Service) (bool, error) {
+		if service == nil {
+			return false, failf("", "the Knative Service of function %q has been deleted meanwhile", fn.Name)
+		}
+		done, err := routed(service, generation)
+		if err != nil {
+			return false, notReady("kn lambda why "+fn.Name, "calls of function %q cannot go there: %w", fn.Name, err)
+		}
+		return done, nil
+	})
+}
+
+// routed is true once calls go where a generation of a Knative Service says, or a later one. It fails where they cannot.
+func routed(service *servingv1.Service, generation int64) (bool, error) {
+	if service.Generation < generation || service.Status.ObservedGeneration != service.Generation {
+		return false, nil // What it says of the route is of another spec.
+	}
+	routes := service.Status.GetCondition(servingv1.ServiceConditionRoutesReady)
+	if routes.IsFalse() {
+		return false, fmt.Errorf("%s: %s", routes.GetReason(), routes.GetMessage())
+	}
+	return routes.IsTrue(), nil
+}
+
+// printTraffic prints where a function's calls go.
+func (c *clients) printTraffic(ctx context.Context, fn *v1alpha1.LambdaFunction, out io.Writer) error {
+	service, err := c.serving.ServingV1().Services(fn.Namespace).Get(ctx, fn.Name, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("failed to read the Knative Service of function %q: %w", fn.Name, err)
+	}
+	revisions, err := c.revisions(ctx, fn.Namespace, fn.Name)
+	if err != nil {
+		return fmt.Errorf("failed to list the Revisions of function %q: %w", fn.Name, err)
+	}
+	return trafficTable(service.Status.Traffic, revisions).print(out, false)
 }
 
 // share of calls that a Revision has.

@@ -122,12 +122,12 @@ func TestCommandLine(t *testing.T) {
 	s.wantKn("", "update", "hello", "--code-file", code, "--env", "STAGE=dev")
 	s.wantKn("second", "invoke", "hello")
 	s.wantKn("", "rollback", "hello")
-	s.until("the revision before", func() error {
-		if p := s.kn("invoke", "hello"); !strings.Contains(p.out, "first") {
-			return errors.New(p.out + p.err)
-		}
-		return nil
-	})
+	s.wantKn("first", "invoke", "hello")
+	s.wantKn("", "rollback", "hello", "--to", "@latest")
+	s.wantKn("second", "invoke", "hello")
+	s.wantKn("hello-00001   100%", "traffic", "hello", "@latest=0", "hello-00001=100")
+	s.wantKn("first", "invoke", "hello")
+	s.wantKn("", "traffic", "hello", "@latest=100")
 	s.wantKn("", "build", "hello", "--force")
 	s.wantKn("hello", "build", "list", "hello")
 	s.wantKn("Created", "events", "hello")
