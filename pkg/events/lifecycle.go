@@ -107,7 +107,7 @@ type Build struct {
 	// Phase is Running, Succeeded, Failed, TimedOut or Cancelled.
 	Phase string      `json:"phase"`
 	Error *BuildError `json:"error,omitempty"`
-	// LogsURL is where the build's log is, where somebody keeps it.
+	// LogsURL is where the build's log is, by build-logs-url of ConfigMap config-eventing; "" where that says nothing.
 	LogsURL string `json:"logsUrl,omitempty"`
 }
 

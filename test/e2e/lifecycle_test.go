@@ -40,10 +40,13 @@ func TestLifecycleEvents(t *testing.T) {
 	const sink = "sink"
 	s.configure(config.EventingConfigName, map[string]string{
 		"event-sink": fmt.Sprintf("ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: %s, namespace: %s}", sink, s.namespace),
+		"build-logs-url": "https://logs.example.com/${NAMESPACE}/${TASKRUN}",
 	})
 	fn := s.create(test.NewPythonFunction(s.namespace, "told", answering("one")))
 	// What was to be told before the sink is there is told when it is.
-	keep := fmt.Sprintf(`context.type.removeprefix(%q) if context.subject.endswith("/told") else "-"`, events.LifecyclePrefix)
+	keep := fmt.Sprintf(`(context.type.removeprefix(%q) if context.subject.endswith("/told") else "-") + (
+        event.get("logsUrl", "without-log").removeprefix("https://logs.example.com/%s/" + event["jobName"]) if ".build." in context.type else "")`,
+		events.LifecyclePrefix, s.namespace)
 	recorder := s.awaitReady(s.create(s.newRecorder(sink, recording(keep, "return None"), v1alpha1.EventingSpec{Enabled: ptr.Bool(false)})))
 	fn = s.awaitReady(fn)
 	want := map[string]int{

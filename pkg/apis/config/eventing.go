@@ -81,6 +81,9 @@ type Eventing struct {
 
 	// EventSink (event-sink) is where lifecycle events go: a Destination in YAML, that is a ref or a uri. Nobody by default.
 	EventSink *duckv1.Destination
+	// BuildLogsURL (build-logs-url) is where the logs of builds are, as lifecycle events say it: an http or https URL in which
+	// ${NAMESPACE} and ${TASKRUN} stand for the build's. Empty by default: nobody keeps them.
+	BuildLogsURL string
 
 	// RabbitMQCluster (rabbitmq-cluster) is the name of the RabbitmqCluster of Brokers of class RabbitMQBroker. rabbitmq by
 	// default.
@@ -124,6 +127,7 @@ func NewEventingFromMap(data map[string]string) (*Eventing, error) {
 		parser.As("timeout", &e.Timeout),
 		parser.As("dead-letter-sink", &e.DeadLetterSink),
 		asDestination("event-sink", &e.EventSink),
+		parser.As("build-logs-url", &e.BuildLogsURL),
 		parser.As("rabbitmq-cluster", &e.RabbitMQCluster),
 		parser.As("rabbitmq-namespace", &e.RabbitMQNamespace),
 		parser.As("rabbitmq-queue-type", &e.RabbitMQQueueType),
@@ -188,7 +192,26 @@ func (e *Eventing) check() error {
 			return err
 		}
 	}
+	if err := checkLogs("build-logs-url", e.LogsOf("namespace", "taskrun")); err != nil {
+		return err
+	}
 	return checkSink("dead-letter-sink", e.DeadLetterSink)
+}
+
+// LogsOf returns where the log of a build is, or "" where nobody keeps logs.
+func (e *Eventing) LogsOf(namespace, taskRun string) string {
+	return strings.NewReplacer("${NAMESPACE}", namespace, "${TASKRUN}", taskRun).Replace(e.BuildLogsURL)
+}
+
+func checkLogs(key, address string) error {
+	if address == "" {
+		return nil
+	}
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || strings.Contains(address, "${") {
+		return fmt.Errorf("failed to parse %q: write an http or https URL with ${NAMESPACE} and ${TASKRUN} for what differs", key)
+	}
+	return nil
 }
 
 func checkPeriod(key, text string, least time.Duration) error {

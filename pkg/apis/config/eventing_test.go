@@ -79,6 +79,10 @@ func TestNewEventingFromMap(t *testing.T) {
 			e.EventSink = &duckv1.Destination{URI: &apis.URL{Scheme: "https", Host: "events.example.com", Path: "/in"}}
 		},
 	}, {
+		name: "logs of builds",
+		data: map[string]string{"build-logs-url": "https://logs.example.com/${NAMESPACE}?pod=${TASKRUN}-pod"},
+		want: func(e *Eventing) { e.BuildLogsURL = "https://logs.example.com/${NAMESPACE}?pod=${TASKRUN}-pod" },
+	}, {
 		name: "RabbitMQ",
 		data: map[string]string{"rabbitmq-cluster": "rabbit", "rabbitmq-namespace": "queues", "rabbitmq-queue-type": "classic"},
 		want: func(e *Eventing) {
@@ -100,7 +104,10 @@ func TestNewEventingFromMap(t *testing.T) {
 }
 
 func TestNewEventingFromMapRefuses(t *testing.T) {
-	const period = "write an ISO 8601 duration, for example PT30S"
+	const (
+		period = "write an ISO 8601 duration, for example PT30S"
+		logs   = "write an http or https URL with ${NAMESPACE} and ${TASKRUN} for what differs"
+	)
 	for _, tc := range []struct {
 		key, value, want string
 	}{
@@ -117,6 +124,9 @@ func TestNewEventingFromMapRefuses(t *testing.T) {
 		{"event-sink", "broker", "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal string into Go value of type v1.Destination"},
 		{"event-sink", "url: http://a", `error unmarshaling JSON: while decoding JSON: json: unknown field "url"`},
 		{"event-sink", "uri: /in", "invalid value: Relative URI is not allowed when Ref and [apiVersion, kind, name] is absent: uri"},
+		{"build-logs-url", "/logs", logs},
+		{"build-logs-url", "ftp://logs.example.com/${TASKRUN}", logs},
+		{"build-logs-url", "https://logs.example.com/${POD}", logs},
 		{"dead-letter-sink", "letters", "write an http or https URL without a query"},
 		{"dead-letter-sink", "https://a?b=c", "write an http or https URL without a query"},
 		{"rabbitmq-queue-type", "stream", "choose one of: classic, quorum"},
@@ -133,10 +143,20 @@ func TestNewEventingFromMapRefuses(t *testing.T) {
 	}
 }
 
+func TestLogsOf(t *testing.T) {
+	e := Eventing{BuildLogsURL: "https://logs.example.com/${NAMESPACE}?pod=${TASKRUN}-pod&again=${TASKRUN}"}
+	if got, want := e.LogsOf("shop", "hello-1"), "https://logs.example.com/shop?pod=hello-1-pod&again=hello-1"; got != want {
+		t.Errorf("LogsOf() = %s, want %s", got, want)
+	}
+	if got := defaultEventing().LogsOf("shop", "hello-1"); got != "" {
+		t.Errorf("LogsOf() = %s, want none", got)
+	}
+}
+
 func FuzzNewEventingFromMap(f *testing.F) {
 	for key, value := range map[string]string{
 		"broker-class": "auto", "broker-name": "b", "retry": "5", "backoff-policy": "linear", "backoff-delay": "PT1S", "timeout": "P1Y",
-		"dead-letter-sink": "http://a.b.svc:80/c", "rabbitmq-queue-type": "quorum", "_example": "text",
+		"dead-letter-sink": "http://a.b.svc:80/c", "rabbitmq-queue-type": "quorum", "build-logs-url": "https://a/${TASKRUN}?b=${NAMESPACE}", "_example": "text",
 	} {
 		f.Add(key, value)
 	}

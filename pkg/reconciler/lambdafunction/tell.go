@@ -47,6 +47,8 @@ type teller struct {
 	lifecycle.Teller
 
 	leads leadership
+	// logsOf returns where the log of a build is, or "".
+	logsOf func(namespace, taskRun string) string
 }
 
 // announce has what happens to functions told to the sink of ConfigMap config-eventing.
@@ -55,7 +57,7 @@ func announce(ctx context.Context, cmw configmap.Watcher, leads leadership) {
 	sink := newSinkFollower(ctx, emitter)
 	store := configmap.NewUntypedStore("sink", logger, configmap.Constructors{config.EventingConfigName: config.NewEventingFromConfigMap}, sink.stored)
 	store.WatchConfigs(cmw)
-	t := &teller{leads: leads, Teller: lifecycle.Teller{
+	t := &teller{leads: leads, logsOf: logsBy(store), Teller: lifecycle.Teller{
 		OwnerOf: leads.functionOf, Get: getter(functions.Lister()),
 		Scale:  newScales(leads, podautoscalerinformer.Get(ctx, resources.ManagedSelector).Lister()).Take,
 		Wanted: emitter.Wanted, Emit: emitter.Emit, Logger: logger,
@@ -65,6 +67,17 @@ func announce(ctx context.Context, cmw configmap.Watcher, leads leadership) {
 	taskruninformer.Get(ctx, resources.ManagedSelector).Informer().AddEventHandler(lifecycle.Updates(t.taskRunChanged))
 	if _, err := observability.ObserveLifecycle(emitter.Queued); err != nil {
 		logger.Panicw("Failed to observe lifecycle events", "error", err)
+	}
+}
+
+// logsBy reads where logs are kept from ConfigMap config-eventing, as it is then.
+func logsBy(store *configmap.UntypedStore) func(namespace, taskRun string) string {
+	return func(namespace, taskRun string) string {
+		cfg, ok := store.UntypedLoad(config.EventingConfigName).(*config.Eventing)
+		if !ok {
+			return "" // It has not been read yet.
+		}
+		return cfg.LogsOf(namespace, taskRun)
 	}
 }
 
@@ -130,6 +143,7 @@ func (t *teller) buildChanged(before, after *v1alpha1.LambdaFunction) {
 	}
 	data := &events.Build{
 		Name: after.Name, Namespace: after.Namespace, JobName: build.JobName, BuildID: build.Key, CompletedAt: build.CompletedAt.Time,
+		LogsURL: t.logsOf(after.Namespace, build.JobName),
 	}
 	if build.StartedAt != nil {
 		data.StartedAt, data.Duration = build.StartedAt.Time, build.CompletedAt.Sub(build.StartedAt.Time).Seconds()
@@ -159,6 +173,7 @@ func (t *teller) taskRunChanged(before, after *tektonv1.TaskRun) {
 	ctx := observability.Resume(context.Background(), after.Annotations[resources.SpanContextAnnotation])
 	data := &events.Build{
 		Name: key.Name, Namespace: key.Namespace, JobName: after.Name, BuildID: after.Labels[lambda.BuildKeyLabelKey], Phase: events.PhaseRunning,
+		LogsURL: t.logsOf(key.Namespace, after.Name),
 	}
 	if start := after.Status.StartTime; start != nil {
 		data.StartedAt = start.Time

@@ -25,13 +25,16 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/google/go-cmp/cmp"
 	tektonv1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
+	"knative.dev/pkg/configmap"
+	"knative.dev/pkg/logging"
+	logtesting "knative.dev/pkg/logging/testing"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
-	"knative.dev/pkg/logging"
-
+	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/config"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda"
 	"github.com/knative-lambda/knative-lambda-operator/pkg/apis/lambda/v1alpha1"
 	lambdalisters "github.com/knative-lambda/knative-lambda-operator/pkg/client/listers/lambda/v1alpha1"
@@ -56,7 +59,8 @@ func newTale(t *testing.T, fn *v1alpha1.LambdaFunction) *tale {
 	}
 	logger, _ := logging.NewLogger("", "")
 	told := &tale{T: t}
-	told.teller = &teller{leads: ledHere, Teller: lifecycle.Teller{
+	logs := func(namespace, taskRun string) string { return "https://logs.example.com/" + namespace + "/" + taskRun }
+	told.teller = &teller{leads: ledHere, logsOf: logs, Teller: lifecycle.Teller{
 		OwnerOf: leadership(ledHere).functionOf, Get: getter(lambdalisters.NewLambdaFunctionLister(functions)), Logger: logger,
 		Scale: func() map[types.NamespacedName]observability.Scale {
 			return map[types.NamespacedName]observability.Scale{{Namespace: "default", Name: "hello"}: {Desired: 2, Actual: 1}}
@@ -76,6 +80,10 @@ func (w *tale) want(types ...string) {
 		got = append(got, e.Type())
 		if wrong, err := events.Check(e.Type(), e.Data()); err != nil || len(wrong) > 0 {
 			w.Errorf("%s: %s: Check() = %v, %v", e.Type(), e.Data(), wrong, err)
+		}
+		var build events.Build
+		if err := json.Unmarshal(e.Data(), &build); err != nil || build.JobName != "" && build.LogsURL != w.logsOf("default", build.JobName) {
+			w.Errorf("%s: %s: %v, want where the log is", e.Type(), e.Data(), err)
 		}
 		if ids[e.ID()] {
 			w.Errorf("%s: the id %s was there before", e.Type(), e.ID())
@@ -206,6 +214,23 @@ func TestTellsOfBuilds(t *testing.T) {
 				t.Errorf("the data is %s", w.events[0].Data())
 			}
 		})
+	}
+}
+
+// TestLogsBy follows a ConfigMap that changes.
+func TestLogsBy(t *testing.T) {
+	store := configmap.NewUntypedStore("sink", logtesting.TestLogger(t), configmap.Constructors{config.EventingConfigName: config.NewEventingFromConfigMap})
+	logsOf := logsBy(store)
+	if got := logsOf("shop", "hello-1"); got != "" {
+		t.Errorf("before it is read: %q, want none", got)
+	}
+	for _, address := range []string{"https://a.example.com/", "https://b.example.com/"} {
+		store.OnConfigChanged(&corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Name: config.EventingConfigName}, Data: map[string]string{"build-logs-url": address + "${NAMESPACE}/${TASKRUN}"},
+		})
+		if got, want := logsOf("shop", "hello-1"), address+"shop/hello-1"; got != want {
+			t.Errorf("logsOf() = %q, want %q", got, want)
+		}
 	}
 }
 
