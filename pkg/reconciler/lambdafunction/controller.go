@@ -93,10 +93,7 @@ func newController(ctx context.Context, cmw configmap.Watcher,
 	r.enqueueAfter = impl.EnqueueAfter
 
 	functionInformer.Informer().AddEventHandler(controller.HandleAll(impl.Enqueue))
-	children := cache.FilteringResourceEventHandler{
-		FilterFunc: isChild,
-		Handler:    controller.HandleAll(impl.EnqueueControllerOf),
-	}
+	children := cache.FilteringResourceEventHandler{FilterFunc: isChild, Handler: controller.HandleAll(impl.EnqueueControllerOf)}
 	configMapInformer.Informer().AddEventHandler(children)
 	taskRunInformer.Informer().AddEventHandler(children)
 	taskRunInformer.Informer().AddEventHandler(turns(func() { enqueueNext(taskRunInformer.Lister(), impl.EnqueueControllerOf) }))
