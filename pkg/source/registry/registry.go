@@ -24,8 +24,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -69,8 +67,6 @@ const (
 	typeLocal = "local"
 )
 
-const maxSecretBytes = 1 << 20
-
 // Options say what Prepare reads and writes.
 type Options struct {
 	// Output is the folder of the files; it is there. Empty: there is nothing to make ready.
@@ -104,9 +100,9 @@ func (o *Options) Prepare() error {
 	if o.Output == "" {
 		return nil
 	}
-	secret, err := o.readSecret()
+	secret, err := source.ReadSecret(o.Secret)
 	if err != nil {
-		return err
+		return fmt.Errorf("failed to read the registry's Secret: %w", err)
 	}
 	authorities := strings.TrimSpace(os.Getenv(AuthoritiesVariable)) + "\n"
 	files := map[string]string{AuthoritiesFile: authorities, PushAuthoritiesFile: secret[KeyAuthorities] + "\n" + authorities}
@@ -122,48 +118,6 @@ func (o *Options) Prepare() error {
 		}
 	}
 	return nil
-}
-
-// readSecret returns the values by key.
-func (o *Options) readSecret() (map[string]string, error) {
-	values := map[string]string{}
-	if o.Secret == "" {
-		return values, nil
-	}
-	folder, err := os.OpenRoot(o.Secret)
-	if err != nil {
-		return nil, fmt.Errorf("failed to open the registry's Secret: %w", err)
-	}
-	defer folder.Close()
-	entries, err := fs.ReadDir(folder.FS(), ".")
-	if err != nil {
-		return nil, fmt.Errorf("failed to read the registry's Secret: %w", err)
-	}
-	for _, entry := range entries {
-		// What begins with .. is how kubelet changes all files at once.
-		if entry.IsDir() || strings.HasPrefix(entry.Name(), "..") {
-			continue
-		}
-		value, err := readLimited(folder, entry.Name())
-		if err != nil {
-			return nil, err
-		}
-		values[entry.Name()] = value
-	}
-	return values, nil
-}
-
-func readLimited(folder *os.Root, name string) (string, error) {
-	file, err := folder.Open(name)
-	if err != nil {
-		return "", fmt.Errorf("failed to open the registry's Secret: %w", err)
-	}
-	defer file.Close()
-	value, err := io.ReadAll(io.LimitReader(file, maxSecretBytes))
-	if err != nil {
-		return "", fmt.Errorf("failed to read the registry's Secret: %w", err)
-	}
-	return string(value), nil
 }
 
 // use adds to the files what the Secret has.

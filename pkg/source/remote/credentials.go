@@ -21,10 +21,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,11 +43,8 @@ const (
 	keyCA = "ca.crt"
 )
 
-const (
-	maxSecretBytes = 1 << 20
-	// minMaskLength keeps what is hardly a secret readable: a password that is "a" is in each word.
-	minMaskLength = 4
-)
+// minMaskLength keeps what is hardly a secret readable: a password that is "a" is in each word.
+const minMaskLength = 4
 
 // credentials are what the source's Secret has.
 type credentials struct {
@@ -62,48 +56,15 @@ type credentials struct {
 
 // readCredentials reads a Secret as it is mounted.
 func readCredentials(dir string) (*credentials, error) {
-	c := &credentials{dir: dir, values: map[string]string{}}
-	if dir == "" {
-		return c, nil
-	}
-	folder, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("failed to open credentials: %w", err)
-	}
-	defer folder.Close()
-	entries, err := fs.ReadDir(folder.FS(), ".")
+	values, err := source.ReadSecret(dir)
 	if err != nil {
 		return nil, fmt.Errorf("failed to read credentials: %w", err)
 	}
-	for _, entry := range entries {
-		// What begins with .. is how kubelet changes all files at once.
-		if entry.IsDir() || strings.HasPrefix(entry.Name(), "..") {
-			continue
-		}
-		value, err := readLimited(folder, entry.Name())
-		if err != nil {
-			return nil, err
-		}
-		c.values[entry.Name()] = value
-	}
-	if len(c.values) == 0 {
+	if dir != "" && len(values) == 0 {
 		// kubelet mounts an optional Secret that is not there as an empty folder.
 		return nil, source.Failf(source.ReasonSecretInvalid, "the Secret that the source's secretRef names is not there, or holds nothing: create it in the function's namespace")
 	}
-	return c, nil
-}
-
-func readLimited(folder *os.Root, name string) (string, error) {
-	file, err := folder.Open(name)
-	if err != nil {
-		return "", fmt.Errorf("failed to open credentials: %w", err)
-	}
-	defer file.Close()
-	value, err := io.ReadAll(io.LimitReader(file, maxSecretBytes))
-	if err != nil {
-		return "", fmt.Errorf("failed to read credentials: %w", err)
-	}
-	return string(value), nil
+	return &credentials{dir: dir, values: values}, nil
 }
 
 // get returns the value of the first of the keys that is there, without the line feed that editors add.

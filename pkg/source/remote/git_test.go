@@ -484,7 +484,7 @@ func TestGitLimits(t *testing.T) {
 		"unpacked":   {func(o *Options) { o.MaxBytes = 1 << 20 }, "bomb", source.ReasonSourceTooLarge, "unpacks to more than"},
 		"files":      {func(*Options) {}, "bomb", source.ReasonSourceTooLarge, "more than 1048576 bytes"},
 		"time":       {func(o *Options) { o.Timeout = time.Nanosecond }, "main", source.ReasonSourceTimeout, "longer than 1ns"},
-		"no Secret":  {func(o *Options) { o.CredentialsDir = "/nowhere" }, "main", source.ReasonInternal, "failed to open credentials"},
+		"no Secret":  {func(o *Options) { o.CredentialsDir = "/nowhere" }, "main", source.ReasonInternal, "failed to read credentials"},
 		"everything": {func(o *Options) { o.MaxBytes = 0 }, "main", source.ReasonSourceTooLarge, "would be downloaded"},
 	} {
 		t.Run(name, func(t *testing.T) {
