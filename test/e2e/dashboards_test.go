@@ -91,7 +91,6 @@ func TestDashboards(t *testing.T) {
 
 	editor := s.token("editor", "knative-lambda-namespaced-edit", "knative-lambda-namespaced-view")
 	letters := s.openPostOffice()
-	defer letters.stop()
 	letters.post("moody", "first")
 	letters.redrive(editor, `{"filter": {"function": "moody"}}`)
 	letters.post("wrong", "second")

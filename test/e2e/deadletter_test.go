@@ -42,18 +42,12 @@ const deadLetterPort = 8080
 type postOffice struct {
 	*scenario
 	address string
-	stop    func()
 }
 
 // openPostOffice waits until the sink is ready and can be reached.
 func (s *scenario) openPostOffice() *postOffice {
 	s.Helper()
-	p := &postOffice{scenario: s}
-	s.wait(func(ctx context.Context) (err error) {
-		p.address, p.stop, err = clients.ForwardToReady(ctx, systemNamespace, test.DeadLetterPods, deadLetterPort)
-		return err
-	})
-	return p
+	return &postOffice{scenario: s, address: s.reach(test.DeadLetterPods, deadLetterPort)}
 }
 
 // ask sends a request for the namespace's letters, and decodes the answer where there is something to decode it to.
@@ -155,12 +149,10 @@ def handler(event, context):
 		p.post(fn.Name, id)
 	}
 	// A letter that was accepted outlives its keeper.
-	p.stop()
 	if err := clients.KillPods(interrupted, systemNamespace, test.DeadLetterPods); err != nil {
 		t.Fatal(err)
 	}
 	p = s.openPostOffice()
-	defer p.stop()
 
 	// The rights of a binding may take a moment to be known.
 	var list letterList
@@ -221,7 +213,6 @@ func TestRedrive(t *testing.T) {
 	fn, replies = s.awaitReady(fn), s.awaitReady(replies)
 	editor := s.token("editor", "knative-lambda-namespaced-edit", "knative-lambda-namespaced-view")
 	p := s.openPostOffice()
-	defer p.stop()
 
 	s.sendToBroker(fn.Status.EventingStatus.BrokerURL, addressed(fn, "late"))
 	s.wait(func(ctx context.Context) error {

@@ -39,7 +39,7 @@ func TestLifecycleEvents(t *testing.T) {
 	s := newScenario(t)
 	const sink = "sink"
 	s.configure(config.EventingConfigName, map[string]string{
-		"event-sink": fmt.Sprintf("ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: %s, namespace: %s}", sink, s.namespace),
+		"event-sink":     fmt.Sprintf("ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: %s, namespace: %s}", sink, s.namespace),
 		"build-logs-url": "https://logs.example.com/${NAMESPACE}/${TASKRUN}",
 	})
 	fn := s.create(test.NewPythonFunction(s.namespace, "told", answering("one")))

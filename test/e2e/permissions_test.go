@@ -19,7 +19,6 @@ limitations under the License.
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -184,12 +183,7 @@ func TestControlEvents(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t)
 	r := s.newRobot()
-	c := &commander{scenario: s, token: s.token("guard", "edit")}
-	s.wait(func(ctx context.Context) (err error) {
-		c.address, c.stop, err = clients.ForwardToReady(ctx, systemNamespace, receiverPods, receiverPort)
-		return err
-	})
-	defer c.stop()
+	c := &commander{scenario: s, address: s.reach(receiverPods, receiverPort), token: s.token("guard", "edit")}
 	la := s.runnable(&v1alpha1.LambdaAgent{ObjectMeta: metav1.ObjectMeta{Name: "maker"}})
 	la.Spec.ServiceAccountName = "robot"
 	la.Spec.Permissions = &v1alpha1.PermissionsSpec{EventControls: &v1alpha1.EventControlsSpec{

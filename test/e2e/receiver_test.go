@@ -56,7 +56,6 @@ type commander struct {
 	broker string
 	// address is that of a replica of the receiver, token that of who may do all in the namespace.
 	address, token string
-	stop           func()
 }
 
 // newCommander makes the Broker and its Trigger, which may say how commands are delivered. It sends no tokens: the namespace
@@ -64,11 +63,7 @@ type commander struct {
 func (s *scenario) newCommander(delivery *eventingduckv1.DeliverySpec) *commander {
 	s.Helper()
 	s.configure(config.ReceiverConfigName, map[string]string{"unauthenticated-namespaces": s.namespace})
-	c := &commander{scenario: s, token: s.token("commander", "edit")}
-	s.wait(func(ctx context.Context) (err error) {
-		c.address, c.stop, err = clients.ForwardToReady(ctx, systemNamespace, receiverPods, receiverPort)
-		return err
-	})
+	c := &commander{scenario: s, address: s.reach(receiverPods, receiverPort), token: s.token("commander", "edit")}
 	eventing := clients.Eventing.EventingV1()
 	if _, err := eventing.Brokers(s.namespace).Create(interrupted, &eventingv1.Broker{ObjectMeta: metav1.ObjectMeta{Name: "commands"}}, metav1.CreateOptions{}); err != nil {
 		s.Fatal(err)
@@ -226,7 +221,6 @@ func (c *commander) count(counts func(result string) bool) float64 {
 func TestCommands(t *testing.T) {
 	s := newScenario(t)
 	c := s.newCommander(nil)
-	defer c.stop()
 	deploy := c.command("deploy", events.FunctionDeploy, c.deployment("one"))
 	c.publish(deploy)
 	first := c.awaitServed("one")
@@ -298,12 +292,7 @@ func TestCommandsOfOthers(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t)
 	elsewhere := newScenario(t).token("neighbour", "edit")
-	c := &commander{scenario: s}
-	s.wait(func(ctx context.Context) (err error) {
-		c.address, c.stop, err = clients.ForwardToReady(ctx, systemNamespace, receiverPods, receiverPort)
-		return err
-	})
-	defer c.stop()
+	c := &commander{scenario: s, address: s.reach(receiverPods, receiverPort)}
 	start := time.Now()
 	fired := s.token("fired", "edit")
 	if err := clients.Kube.CoreV1().ServiceAccounts(s.namespace).Delete(interrupted, "fired", metav1.DeleteOptions{}); err != nil {

@@ -155,7 +155,6 @@ func badCommands(namespace string) map[string]badCommand {
 func (s *scenario) wantLetters(n int) {
 	s.Helper()
 	p := s.openPostOffice()
-	defer p.stop()
 	viewer := s.token("viewer", "knative-lambda-namespaced-view")
 	var list letterList
 	s.until("letters", func() error {
@@ -186,7 +185,6 @@ func TestBadCommands(t *testing.T) {
 			URI: &apis.URL{Path: "/v1/namespaces/" + s.namespace, RawQuery: "function=commands"},
 		},
 	})
-	defer c.stop()
 	start := time.Now()
 	commands := badCommands(s.namespace)
 	for name, bad := range commands {

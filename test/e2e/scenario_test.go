@@ -83,6 +83,21 @@ func (s *scenario) wait(wait func(context.Context) error) {
 	}
 }
 
+// reach makes a port of the operator's first selected pod that is ready reachable until the test ends, and waits for one. It
+// returns the address, host and port.
+func (s *scenario) reach(selector string, port int) (address string) {
+	s.Helper()
+	s.wait(func(ctx context.Context) error {
+		var stop func()
+		var err error
+		if address, stop, err = clients.ForwardToReady(ctx, systemNamespace, selector, port); err == nil {
+			s.Cleanup(stop)
+		}
+		return err
+	})
+	return address
+}
+
 // until tries again until nothing is wrong.
 func (s *scenario) until(what string, try func() error) {
 	s.Helper()
