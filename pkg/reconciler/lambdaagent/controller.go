@@ -173,7 +173,7 @@ func newTeller(
 		Get: func(key types.NamespacedName) (metav1.Object, error) {
 			return agents.LambdaAgents(key.Namespace).Get(key.Name)
 		},
-		Scale: scales.Take,
+		Scale: scales.Scale,
 	}
 }
 

@@ -239,7 +239,7 @@ func TestAnnounce(t *testing.T) {
 	listers := NewListers([]runtime.Object{la})
 	var told []event.Event
 	teller := newTeller(listers.LambdaAgentLister(), func(types.NamespacedName) bool { return true }, nil)
-	teller.Scale = func() map[types.NamespacedName]observability.Scale { return nil }
+	teller.Scale = func(types.NamespacedName) observability.Scale { return observability.Scale{} }
 	teller.Wanted, teller.Emit = func() bool { return true }, func(e *event.Event) { told = append(told, *e) }
 	handler := teller.Services()
 	handler.OnAdd(serviceOf(la, WithoutOwner), false)

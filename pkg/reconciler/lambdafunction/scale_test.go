@@ -83,6 +83,11 @@ func TestScales(t *testing.T) {
 		{Namespace: "default", Name: "hello"}: {Desired: 3, Actual: 3, Limit: 7},
 		{Namespace: "default", Name: "new"}:   {},
 	}
+	for key, want := range want {
+		if got := s.Scale(key); got != want {
+			t.Errorf("Scale(%v) = %+v, want %+v", key, got, want)
+		}
+	}
 	if diff := cmp.Diff(want, s.Take()); diff != "" {
 		t.Error("Take() (-want, +got):", diff)
 	}

@@ -59,7 +59,7 @@ func announce(ctx context.Context, cmw configmap.Watcher, leads leadership) {
 	store.WatchConfigs(cmw)
 	t := &teller{leads: leads, logsOf: logsBy(store), Teller: lifecycle.Teller{
 		OwnerOf: leads.functionOf, Get: getter(functions.Lister()),
-		Scale:  newScales(leads, podautoscalerinformer.Get(ctx, resources.ManagedSelector).Lister()).Take,
+		Scale:  newScales(leads, podautoscalerinformer.Get(ctx, resources.ManagedSelector).Lister()).Scale,
 		Wanted: emitter.Wanted, Emit: emitter.Emit, Logger: logger,
 	}}
 	functions.Informer().AddEventHandler(lifecycle.Told(t.functionAdded, t.functionChanged, t.functionDeleted))

@@ -62,9 +62,7 @@ func newTale(t *testing.T, fn *v1alpha1.LambdaFunction) *tale {
 	logs := func(namespace, taskRun string) string { return "https://logs.example.com/" + namespace + "/" + taskRun }
 	told.teller = &teller{leads: ledHere, logsOf: logs, Teller: lifecycle.Teller{
 		OwnerOf: leadership(ledHere).functionOf, Get: getter(lambdalisters.NewLambdaFunctionLister(functions)), Logger: logger,
-		Scale: func() map[types.NamespacedName]observability.Scale {
-			return map[types.NamespacedName]observability.Scale{{Namespace: "default", Name: "hello"}: {Desired: 2, Actual: 1}}
-		},
+		Scale:  func(types.NamespacedName) observability.Scale { return observability.Scale{Desired: 2, Actual: 1} },
 		Wanted: func() bool { return true },
 		Emit:   func(e *event.Event) { told.events = append(told.events, *e) },
 	}}

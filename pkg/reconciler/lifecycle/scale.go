@@ -46,15 +46,32 @@ func (s *Scales) Take() map[types.NamespacedName]observability.Scale {
 		if !ours {
 			continue
 		}
-		scale := all[key]
-		scale.Desired += int64(max(0, pa.Status.GetDesiredScale())) // it is -1 before there is a decision
-		scale.Actual += int64(max(0, pa.Status.GetActualScale()))
-		if pa.Spec.Reachability != v1alpha1.ReachabilityUnreachable {
-			scale.Limit = pa.Spec.ContainerConcurrency
-		}
-		all[key] = scale
+		all[key] = with(all[key], pa)
 	}
 	return all
+}
+
+// Scale adds up the revisions of one object.
+func (s *Scales) Scale(key types.NamespacedName) observability.Scale {
+	autoscalers, err := s.Autoscalers.PodAutoscalers(key.Namespace).List(labels.SelectorFromSet(labels.Set{s.Label: key.Name}))
+	if err != nil {
+		return observability.Scale{} // It lists a cache, which does not fail.
+	}
+	var scale observability.Scale
+	for _, pa := range autoscalers {
+		scale = with(scale, pa)
+	}
+	return scale
+}
+
+// with adds what has been decided of a further revision.
+func with(scale observability.Scale, pa *v1alpha1.PodAutoscaler) observability.Scale {
+	scale.Desired += int64(max(0, pa.Status.GetDesiredScale())) // it is -1 before there is a decision
+	scale.Actual += int64(max(0, pa.Status.GetActualScale()))
+	if pa.Spec.Reachability != v1alpha1.ReachabilityUnreachable {
+		scale.Limit = pa.Spec.ContainerConcurrency
+	}
+	return scale
 }
 
 // Of returns the object that a PodAutoscaler is of, and false where it is of another kind or led by another replica.

@@ -43,8 +43,8 @@ type Teller struct {
 	OwnerOf func(child metav1.Object) (types.NamespacedName, bool)
 	// Get returns the object. It fails where that is gone.
 	Get func(types.NamespacedName) (metav1.Object, error)
-	// Scale is how many instances objects have.
-	Scale func() map[types.NamespacedName]observability.Scale
+	// Scale is how many instances an object has.
+	Scale func(types.NamespacedName) observability.Scale
 	// Wanted is false where nobody wants to know.
 	Wanted func() bool
 	Emit   func(*event.Event)
@@ -106,7 +106,7 @@ func (t *Teller) service(eventType string, service *servingv1.Service) {
 	if !ours || !t.Wanted() {
 		return
 	}
-	scale := t.Scale()[key]
+	scale := t.Scale(key)
 	data := &events.Service{
 		Name: key.Name, Namespace: key.Namespace, ServiceName: service.Name, LatestRevision: service.Status.LatestCreatedRevisionName,
 		LatestReadyRevision: service.Status.LatestReadyRevisionName, Ready: service.IsReady(),

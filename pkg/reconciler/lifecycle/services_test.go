@@ -54,7 +54,7 @@ func newTeller() (_ *Teller, told func() []string) {
 			return OwnerOf(child, everything, func(key types.NamespacedName) bool { return key.Namespace == "default" })
 		},
 		Get:    func(types.NamespacedName) (metav1.Object, error) { return nil, errors.New("gone") },
-		Scale:  func() map[types.NamespacedName]observability.Scale { return nil },
+		Scale:  func(types.NamespacedName) observability.Scale { return observability.Scale{} },
 		Wanted: func() bool { return true },
 		Emit:   func(e *event.Event) { seen = append(seen, e.Type()) },
 		Logger: zap.NewNop().Sugar(),
