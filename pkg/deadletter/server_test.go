@@ -249,9 +249,12 @@ func (w *world) await(id string) *Redrive {
 	return &j
 }
 
+// patience is how long it is waited for what takes far less.
+const patience = time.Minute
+
 func eventually(t testing.TB, done func() bool) {
 	t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(patience)
 	for !done() {
 		select {
 		case <-deadline:

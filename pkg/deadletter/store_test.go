@@ -158,18 +158,30 @@ func TestExternalCluster(t *testing.T) {
 	}
 }
 
+// unusedPorts returns ports that nobody listens on, and that the kernel gives to nobody who asks for any port: such a one could be
+// taken before the server has it, which then waits for ever.
+func unusedPorts(t *testing.T, n int) (ports []int) {
+	t.Helper()
+	const first, last = 20_000, 30_000
+	for port := first; port < last && len(ports) < n; port++ {
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue // It is taken.
+		}
+		listener.Close()
+		ports = append(ports, port)
+	}
+	if len(ports) < n {
+		t.Fatalf("only the ports %v are unused", ports)
+	}
+	return ports
+}
+
 // With three servers each letter is on all of them, and two processes share the work.
 func TestReplicas(t *testing.T) {
 	var routes []*url.URL
-	var ports []int
-	for range 3 {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal("Listen() =", err)
-		}
-		port := listener.Addr().(*net.TCPAddr).Port
-		listener.Close()
-		ports = append(ports, port)
+	ports := unusedPorts(t, 3)
+	for _, port := range ports {
 		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
 	}
 	var servers []*server.Server
@@ -187,6 +199,9 @@ func TestReplicas(t *testing.T) {
 			s.Shutdown()
 			s.WaitForShutdown()
 		})
+		if !s.ReadyForConnections(patience) {
+			t.Fatal("NATS server", i, "does not listen")
+		}
 	}
 	eventually(t, func() bool {
 		for _, s := range servers {
