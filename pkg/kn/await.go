@@ -18,7 +18,6 @@ package kn
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -104,15 +103,20 @@ func watchObject[T object, L runtime.Object](ctx context.Context, c *clients, al
 
 // awaitGone waits until something is not there any more. kind is any object of its kind, and resource what kubectl calls it.
 func awaitGone[T object, L runtime.Object](ctx context.Context, c *clients, all objects[T, L], kind T, resource, name string, timeout time.Duration) error {
+	late := notReady("kubectl get "+resource+" "+name+" -o yaml # metadata.finalizers says who holds it", "it is not gone after %s", timeout)
+	return within(ctx, timeout, late, func(ctx context.Context) error {
+		var none T
+		return watchObject(ctx, c, all, kind, name, func(found T) (bool, error) { return found == none, nil })
+	})
+}
+
+// within waits no longer than the timeout. Where that is not long enough, it is late.
+func within(ctx context.Context, timeout time.Duration, late error, wait func(context.Context) error) error {
 	waiting, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var none T
-	err := watchObject(waiting, c, all, kind, name, func(found T) (bool, error) { return found == none, nil })
+	err := wait(waiting)
 	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
-		return &commandError{
-			error: fmt.Errorf("it is not gone after %s", timeout),
-			next:  "kubectl get " + resource + " " + name + " -o yaml # metadata.finalizers says who holds it", code: ExitNotReady,
-		}
+		return late
 	}
 	return err
 }

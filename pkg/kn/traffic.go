@@ -120,13 +120,8 @@ func (c *clients) share(ctx context.Context, fn *v1alpha1.LambdaFunction, shares
 
 // awaitRoute waits for what changes where a function's calls go, for as long as that may take.
 func awaitRoute(ctx context.Context, fn *v1alpha1.LambdaFunction, changed func(context.Context) error) error {
-	waiting, cancel := context.WithTimeout(ctx, routeTimeout)
-	defer cancel()
-	err := changed(waiting)
-	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
-		return notReady("kn lambda why "+fn.Name, "the calls of function %q do not go there after %s", fn.Name, routeTimeout)
-	}
-	return err
+	late := notReady("kn lambda why "+fn.Name, "the calls of function %q do not go there after %s", fn.Name, routeTimeout)
+	return within(ctx, routeTimeout, late, changed)
 }
 
 // awaitKnative waits until calls go where the Knative Service says, of this generation of it or a later one.

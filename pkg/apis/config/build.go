@@ -301,10 +301,19 @@ func checkIndex(key, value string) error {
 	if value == "" {
 		return nil
 	}
-	if u, err := url.Parse(value); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+	if webURL(value) == nil {
 		return fmt.Errorf("failed to parse %q: write an http or https URL", key)
 	}
 	return nil
+}
+
+// webURL returns an http or https URL, or nil where the text is none.
+func webURL(text string) *url.URL {
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return nil
+	}
+	return u
 }
 
 // checkGoProxy returns what is wrong with a list of places that modules of Go come from.
@@ -313,7 +322,7 @@ func checkGoProxy(list string) error {
 		if place == "direct" || place == "off" {
 			continue
 		}
-		if u, err := url.Parse(place); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		if webURL(place) == nil {
 			return errors.New("failed to parse \"goproxy\": write http or https URLs, direct or off, with commas between them")
 		}
 	}

@@ -21,7 +21,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -207,8 +206,7 @@ func checkLogs(key, address string) error {
 	if address == "" {
 		return nil
 	}
-	u, err := url.Parse(address)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || strings.Contains(address, "${") {
+	if webURL(address) == nil || strings.Contains(address, "${") {
 		return fmt.Errorf("failed to parse %q: write an http or https URL with ${NAMESPACE} and ${TASKRUN} for what differs", key)
 	}
 	return nil
@@ -225,8 +223,7 @@ func checkSink(key, value string) error {
 	if value == "" {
 		return nil
 	}
-	u, err := url.Parse(value)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+	if u := webURL(value); u == nil || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("failed to parse %q: write an http or https URL without a query", key)
 	}
 	return nil
